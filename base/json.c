@@ -1,0 +1,265 @@
+#include "base/json.h"
+
+#include "base/error.h"
+
+struct json json_of(char *bytes, size_t size)
+{
+	return (struct json){.start = bytes, .next = bytes, .end = bytes + size};
+}
+
+static void put(struct json *j, const char *bytes, size_t len)
+{
+	if (j->error || (size_t)(j->end - j->next) < len) {
+		j->error = ERROR_LIMIT;
+		return;
+	}
+	memcpy(j->next, bytes, len);
+	j->next += len;
+}
+
+static void put_char(struct json *j, char c)
+{
+	if (j->error || j->next == j->end) {
+		j->error = ERROR_LIMIT;
+		return;
+	}
+	*j->next++ = c;
+}
+
+static void begin_value(struct json *j, const char *name)
+{
+	if (j->need_comma)
+		put_char(j, ',');
+	j->need_comma = true;
+	if (!name)
+		return;
+	put_char(j, '"');
+	put(j, name, strlen(name));
+	put(j, "\":", 2);
+}
+
+void json_open_object(struct json *j, const char *name)
+{
+	begin_value(j, name);
+	put_char(j, '{');
+	j->need_comma = false;
+}
+
+void json_close_object(struct json *j)
+{
+	put_char(j, '}');
+	j->need_comma = true;
+}
+
+void json_open_array(struct json *j, const char *name)
+{
+	begin_value(j, name);
+	put_char(j, '[');
+	j->need_comma = false;
+}
+
+void json_close_array(struct json *j)
+{
+	put_char(j, ']');
+	j->need_comma = true;
+}
+
+/* The length of the UTF-8 sequence (RFC 3629) at P, or 0 if there is none. Surrogates and overlong
+ * forms are none. */
+static size_t utf8_sequence(const unsigned char *p, size_t left)
+{
+	unsigned char first = p[0];
+	unsigned char lowest = 0x80, highest = 0xbf;
+	size_t len;
+
+	if (first < 0x80)
+		return 1;
+	if (first >= 0xc2 && first <= 0xdf)
+		len = 2;
+	else if (first >= 0xe0 && first <= 0xef)
+		len = 3;
+	else if (first >= 0xf0 && first <= 0xf4)
+		len = 4;
+	else
+		return 0;
+	if (left < len)
+		return 0;
+	if (first == 0xe0)
+		lowest = 0xa0;
+	else if (first == 0xed)
+		highest = 0x9f;
+	else if (first == 0xf0)
+		lowest = 0x90;
+	else if (first == 0xf4)
+		highest = 0x8f;
+	if (p[1] < lowest || p[1] > highest)
+		return 0;
+	for (size_t i = 2; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return len;
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static void put_escaped_byte(struct json *j, unsigned char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	char escape[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+
+	switch (c) {
+	case '"':
+		put(j, "\\\"", 2);
+		return;
+	case '\\':
+		put(j, "\\\\", 2);
+		return;
+	case '\n':
+		put(j, "\\n", 2);
+		return;
+	case '\r':
+		put(j, "\\r", 2);
+		return;
+	case '\t':
+		put(j, "\\t", 2);
+		return;
+	default:
+		put(j, escape, sizeof(escape));
+	}
+}
+
+/* Two-byte C1 controls (U+0080 to U+009F) are escaped as well: terminals obey some of them. */
+static bool is_c1_control(const unsigned char *p, size_t len)
+{
+	return len == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+}
+
+static void put_escaped(struct json *j, struct slice value)
+{
+	const unsigned char *p = (const unsigned char *)value.ptr;
+	size_t i = 0;
+
+	while (i < value.len) {
+		size_t run = i, len;
+
+		while (run < value.len && is_plain(p[run]))
+			run++;
+		put(j, value.ptr + i, run - i);
+		i = run;
+		if (i == value.len)
+			break;
+		len = utf8_sequence(p + i, value.len - i);
+		if (len == 0) {
+			put(j, "\\ufffd", 6);
+			i++;
+		} else if (len == 1) {
+			put_escaped_byte(j, p[i]);
+			i++;
+		} else if (is_c1_control(p + i, len)) {
+			put_escaped_byte(j, p[i + 1]);
+			i += 2;
+		} else {
+			put(j, value.ptr + i, len);
+			i += len;
+		}
+	}
+}
+
+void json_text(struct json *j, const char *name, struct slice value)
+{
+	begin_value(j, name);
+	put_char(j, '"');
+	put_escaped(j, value);
+	put_char(j, '"');
+}
+
+void json_text_cut(struct json *j, const char *name, struct slice value, size_t max_bytes)
+{
+	size_t len = max_bytes;
+
+	if (value.len <= max_bytes) {
+		json_text(j, name, value);
+		return;
+	}
+	while (len && ((unsigned char)value.ptr[len] & 0xc0) == 0x80)
+		len--;
+	begin_value(j, name);
+	put_char(j, '"');
+	put_escaped(j, slice_first(value, len));
+	put(j, "...\"", 4);
+}
+
+void json_cstring(struct json *j, const char *name, const char *value)
+{
+	if (value)
+		json_text(j, name, slice_from_text(value));
+	else
+		json_null(j, name);
+}
+
+static void put_unsigned(struct json *j, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	put(j, digits + at, sizeof(digits) - at);
+}
+
+static uint64_t put_sign(struct json *j, int64_t value)
+{
+	if (value >= 0)
+		return (uint64_t)value;
+	put_char(j, '-');
+	return -(uint64_t)value;
+}
+
+void json_number(struct json *j, const char *name, int64_t value)
+{
+	begin_value(j, name);
+	put_unsigned(j, put_sign(j, value));
+}
+
+void json_decimal(struct json *j, const char *name, int64_t thousandths)
+{
+	uint64_t magnitude;
+	unsigned int fraction;
+
+	begin_value(j, name);
+	magnitude = put_sign(j, thousandths);
+	fraction = (unsigned int)(magnitude % 1000);
+	put_unsigned(j, magnitude / 1000);
+	if (!fraction)
+		return;
+	put_char(j, '.');
+	put_char(j, (char)('0' + fraction / 100));
+	if (fraction % 100)
+		put_char(j, (char)('0' + fraction / 10 % 10));
+	if (fraction % 10)
+		put_char(j, (char)('0' + fraction % 10));
+}
+
+void json_boolean(struct json *j, const char *name, bool value)
+{
+	begin_value(j, name);
+	put(j, value ? "true" : "false", value ? 4 : 5);
+}
+
+void json_null(struct json *j, const char *name)
+{
+	begin_value(j, name);
+	put(j, "null", 4);
+}
+
+void json_raw(struct json *j, const char *name, struct slice value)
+{
+	begin_value(j, name);
+	put(j, value.ptr, value.len);
+}

@@ -1,0 +1,123 @@
+#include "base/json.h"
+
+#include "base/error.h"
+#include "tests/unit/allocation.h"
+
+static void assert_text(struct slice value, const char *expected)
+{
+	char out[256];
+	struct json j = json_of(out, sizeof(out));
+
+	json_text(&j, NULL, value);
+	assert_int_equal(j.error, 0);
+	assert_int_equal(json_length(&j), strlen(expected));
+	assert_memory_equal(out, expected, strlen(expected));
+}
+
+static void nested_values_get_their_commas(void **state)
+{
+	char out[256];
+	struct json j = json_of(out, sizeof(out));
+	const char *expected =
+		"{\"a\":1,\"b\":[true,null,-5],\"c\":{},\"d\":{\"e\":\"x\"},\"f\":2}";
+
+	(void)state;
+	json_open_object(&j, NULL);
+	json_number(&j, "a", 1);
+	json_open_array(&j, "b");
+	json_boolean(&j, NULL, true);
+	json_null(&j, NULL);
+	json_number(&j, NULL, -5);
+	json_close_array(&j);
+	json_open_object(&j, "c");
+	json_close_object(&j);
+	json_open_object(&j, "d");
+	json_cstring(&j, "e", "x");
+	json_close_object(&j);
+	json_raw(&j, "f", SLICE_LITERAL("2"));
+	json_close_object(&j);
+	assert_int_equal(j.error, 0);
+	assert_int_equal(json_length(&j), strlen(expected));
+	assert_memory_equal(out, expected, strlen(expected));
+}
+
+static void text_cannot_break_out_of_its_line(void **state)
+{
+	(void)state;
+	assert_text(SLICE_LITERAL("a\"b\\c\n\r\t\x1b[31m\x7f\0z"),
+		    "\"a\\\"b\\\\c\\n\\r\\t\\u001b[31m\\u007f\\u0000z\"");
+	assert_text(SLICE_LITERAL("\xc2\x9b"
+				  "31m"),
+		    "\"\\u009b31m\"");
+}
+
+static void text_is_always_valid_utf8(void **state)
+{
+	(void)state;
+	assert_text(SLICE_LITERAL("h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x9a\xaa"),
+		    "\"h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x9a\xaa\"");
+	assert_text(SLICE_LITERAL("\xff"), "\"\\ufffd\"");
+	assert_text(SLICE_LITERAL("\xc0\xaf"), "\"\\ufffd\\ufffd\"");
+	assert_text(SLICE_LITERAL("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"");
+	assert_text(SLICE_LITERAL("\xe2\x82"), "\"\\ufffd\\ufffd\"");
+	assert_text(SLICE_LITERAL("\xf4\x90\x80\x80"), "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");
+}
+
+static void decimals_drop_their_zeros(void **state)
+{
+	char out[64];
+	struct json j = json_of(out, sizeof(out));
+
+	(void)state;
+	json_open_array(&j, NULL);
+	json_decimal(&j, NULL, 1500);
+	json_decimal(&j, NULL, 12);
+	json_decimal(&j, NULL, 182400);
+	json_decimal(&j, NULL, -7);
+	json_decimal(&j, NULL, 3000);
+	json_close_array(&j);
+	assert_int_equal(json_length(&j), strlen("[1.5,0.012,182.4,-0.007,3]"));
+	assert_memory_equal(out, "[1.5,0.012,182.4,-0.007,3]", json_length(&j));
+}
+
+static void a_full_writer_stops_and_says_so(void **state)
+{
+	char out[40];
+
+	(void)state;
+	for (size_t size = 0; size < 20; size++) {
+		struct json j = json_of(out, size);
+
+		memset(out, '#', sizeof(out));
+		json_open_object(&j, NULL);
+		json_cstring(&j, "name", "some\nvalue");
+		json_close_object(&j);
+		assert_int_equal(j.error, ERROR_LIMIT);
+		assert_int_equal(out[size], '#');
+	}
+}
+
+static void cut_text_ends_at_a_character(void **state)
+{
+	char out[64];
+	struct json j = json_of(out, sizeof(out));
+
+	(void)state;
+	json_text_cut(&j, NULL, SLICE_LITERAL("ab\xe2\x82\xac"), 4);
+	assert_int_equal(json_length(&j), 7);
+	assert_memory_equal(out, "\"ab...\"", 7);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nested_values_get_their_commas),
+		cmocka_unit_test(text_cannot_break_out_of_its_line),
+		cmocka_unit_test(text_is_always_valid_utf8),
+		cmocka_unit_test(decimals_drop_their_zeros),
+		cmocka_unit_test(a_full_writer_stops_and_says_so),
+		cmocka_unit_test(cut_text_ends_at_a_character),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
