@@ -1,0 +1,64 @@
+/*
+ * What is wrong with a policy, for the person who wrote it: every fault found, each with file, line
+ * and column, the line itself with a caret under the place, what was expected, and a near miss if
+ * there is one ("did you mean ..."). The number of faults kept is bounded; how many more there were
+ * is counted.
+ */
+#ifndef POLICY_DIAGNOSTIC_H
+#define POLICY_DIAGNOSTIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+enum {
+	DIAGNOSTIC_MAX = 50,
+	DIAGNOSTIC_TEXT_BYTES = 400,
+};
+
+enum diagnostic_severity {
+	DIAGNOSTIC_ERROR,
+	DIAGNOSTIC_WARNING, /* lint: the policy loads all the same */
+};
+
+struct diagnostic {
+	enum diagnostic_severity severity;
+	uint32_t line;	 /* from 1; 0 when the fault is not at a place (the file cannot be read) */
+	uint32_t column; /* from 1, in characters */
+	uint32_t width;	 /* characters to mark */
+	char text[DIAGNOSTIC_TEXT_BYTES]; /* what is wrong, and what was expected */
+	char hint[DIAGNOSTIC_TEXT_BYTES]; /* how to mend it, or empty */
+};
+
+struct diagnostics {
+	const char *file;    /* as the user named it */
+	struct slice source; /* the file's text, to show lines from; owned by the caller */
+	size_t count;
+	size_t errors;
+	size_t dropped; /* past DIAGNOSTIC_MAX */
+	struct diagnostic list[DIAGNOSTIC_MAX];
+};
+
+void diagnostics_init(struct diagnostics *diagnostics, const char *file, struct slice source);
+
+struct diagnostic_place {
+	uint32_t line;
+	uint32_t column;
+	uint32_t width;
+};
+
+/* Adds one; HINT may be NULL. A second one at the same place with the same text is not kept. */
+void diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity severity,
+		     struct diagnostic_place place, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* Renders all of them, in the order of their lines, as text that ends in a newline, in new memory
+ * that the caller frees. NULL without memory. Control bytes of the source are shown as "?". */
+char *diagnostics_render(struct diagnostics *diagnostics);
+
+/* The entry of WORDS nearest to WORD by edit distance, or NULL if none is near. */
+const char *diagnostic_nearest(struct slice word, const char *const words[], size_t count);
+
+#endif

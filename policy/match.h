@@ -1,0 +1,65 @@
+/*
+ * Verdicts: the compiled matcher of a policy.
+ *
+ * Rules are tried in the order of the file; the first that matches decides; nothing matched is a
+ * denial. The matcher is an index from hosts to the rules that name them, so that a look-up costs
+ * by the labels of the name and the rules for that host, not by the number of rules.
+ */
+#ifndef POLICY_MATCH_H
+#define POLICY_MATCH_H
+
+#include "policy/policy.h"
+
+struct policy_request {
+	enum policy_scheme scheme; /* POLICY_HTTPS or POLICY_HTTP */
+	const struct host *host;
+	uint16_t port;
+	struct slice method;
+	const struct path *path;
+};
+
+struct policy_verdict {
+	bool allow;
+	const struct policy_rule *rule; /* the one that decided, or NULL: nothing matched */
+	const char *reason;		/* why it is denied, for people; never NULL on a denial */
+};
+
+/* The verdict on one HTTP request. The mode is not looked at: in observe mode the caller goes on.
+ * Every reading of the path must be allowed; if they differ, the denial says so. */
+void policy_decide_request(const struct policy *policy, const struct policy_request *request,
+			   struct policy_verdict *verdict);
+
+enum policy_tls_route {
+	POLICY_TLS_INSPECT, /* some https rule names this host and port */
+	POLICY_TLS_PASS,    /* the first rule that names it is an allowing tls:// one */
+	POLICY_TLS_REFUSE,  /* no rule allows anything there, or a tls:// deny comes first */
+};
+
+/* What to do with a TLS connection to HOST and PORT, before any byte of HTTP is seen. VERDICT has
+ * the rule for POLICY_TLS_PASS, and the reason for POLICY_TLS_REFUSE. */
+enum policy_tls_route policy_decide_tls(const struct policy *policy, const struct host *host,
+					uint16_t port, struct policy_verdict *verdict);
+
+/* Whether some rule could allow plain http to HOST and PORT. */
+bool policy_may_http(const struct policy *policy, const struct host *host, uint16_t port);
+
+/* Whether some allowing rule names PORT at all, for any host. */
+bool policy_names_port(const struct policy *policy, uint16_t port);
+
+/* The uses whose target, methods and every reading of the path match REQUEST: the slots that may
+ * get a secret in this request. Stores at most MAX, returns how many there are in all. A request
+ * that is not https has none. */
+size_t policy_find_uses(const struct policy *policy, const struct policy_request *request,
+			const struct policy_use **uses, size_t max);
+
+/* Whether the request could carry SECRET at all at this HOST and PORT, whatever its method and path
+ * (for messages: "the secret is bound to this host, but not to this path"). */
+bool policy_secret_names_host(const struct policy_secret *secret, const struct host *host,
+			      uint16_t port);
+
+/* One line of YAML that would allow REQUEST, such as "- allow: https://h/v1/x\n  methods: [POST]"
+ * with the line break written as "; ". For denials. Returns the length; OUT is NUL-terminated, and
+ * never holds a byte that is not printable ASCII. */
+size_t policy_suggest(const struct policy_request *request, char *out, size_t size);
+
+#endif

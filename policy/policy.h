@@ -1,0 +1,189 @@
+/*
+ * A policy: what one sandbox may reach, and which secrets go in where. Loaded from YAML, checked
+ * whole, compiled, and from then on immutable. Knows no sockets.
+ *
+ *     file -> tree (yaml.h: bounded, places kept) -> struct policy (checked) -> matcher (match.h)
+ *
+ * Nothing is allowed as a side effect: an empty or missing list of rules denies all (design section
+ * 3, rule 1). Keys that a later version will bring are refused as not yet supported, never ignored.
+ *
+ * A policy and all it points to live in one arena that policy_free() releases.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "policy/diagnostic.h"
+#include "policy/host.h"
+#include "policy/path.h"
+
+enum {
+	POLICY_FILE_MAX_BYTES = 8 << 20,
+	POLICY_DEPTH_MAX = 16,
+	POLICY_NODES_MAX = 400000,
+	POLICY_RULES_MAX = 50000,
+	POLICY_SECRETS_MAX = 256,
+	POLICY_USES_MAX = 64, /* of one secret */
+	POLICY_METHODS_MAX = 16,
+};
+
+enum policy_scheme {
+	POLICY_HTTPS,
+	POLICY_HTTP,
+	POLICY_TLS,
+	POLICY_SCHEME_COUNT,
+};
+
+const char *policy_scheme_name(enum policy_scheme scheme);
+uint16_t policy_scheme_port(enum policy_scheme scheme);
+
+/* [SCHEME://]HOST[:PORT][/PATH-GLOB] */
+struct policy_target {
+	enum policy_scheme scheme;
+	bool wildcard; /* "*.x": HOST is x, and any name at any depth below it matches, never x */
+	bool any_host; /* "*": every name (needs wide: true); HOST is empty */
+	struct host host;
+	uint16_t port;
+	struct path_glob path; /* of everything when none is given; not used for tls */
+	struct slice text;     /* as written */
+};
+
+/* Methods, upper case, as written. Empty: every known method. Matched by exact case. */
+struct policy_methods {
+	size_t count;
+	struct slice names[POLICY_METHODS_MAX];
+};
+
+struct policy_rule {
+	bool allow;
+	size_t index; /* of the entry under rules:, as in "rules[3]" of the audit record */
+	const struct policy_target *targets;
+	size_t target_count;
+	struct policy_methods methods;
+	struct slice reason; /* empty when none is given */
+	uint32_t line;
+};
+
+enum policy_slot_kind {
+	POLICY_SLOT_HEADER, /* name: the field's name */
+	POLICY_SLOT_BASIC_USER,
+	POLICY_SLOT_BASIC_PASSWORD,
+	POLICY_SLOT_COUNT,
+};
+
+struct policy_slot {
+	enum policy_slot_kind kind;
+	struct slice name;
+	struct slice text; /* as written: "header Authorization" */
+};
+
+struct policy_secret;
+
+struct policy_use {
+	const struct policy_secret *secret;
+	struct policy_target at; /* always https */
+	struct policy_methods methods;
+	struct policy_slot slot;
+};
+
+enum policy_source_kind {
+	POLICY_FROM_ENV,
+	POLICY_FROM_FILE,
+	POLICY_FROM_EXEC,
+};
+
+struct policy_source {
+	enum policy_source_kind kind;
+	const char *name;	 /* env: the variable; file: the path as written */
+	const char *const *argv; /* exec: NULL-terminated */
+	struct diagnostic_place place;
+};
+
+/* What happens to a placeholder found outside its slots (design section 6). */
+enum policy_misuse {
+	POLICY_MISUSE_BLOCK, /* the default */
+	POLICY_MISUSE_STRICT,
+	POLICY_MISUSE_STRIP,
+	POLICY_MISUSE_PASS,
+	POLICY_MISUSE_KILL,
+	POLICY_MISUSE_COUNT,
+};
+
+struct policy_secret {
+	const char *name; /* also the variable that the sandbox sees */
+	size_t index;
+	struct policy_source from;
+	struct slice placeholder; /* the template, "sk-{random:48}"; empty: made from the secret's
+				     shape */
+	const struct policy_use *uses;
+	size_t use_count;
+	enum policy_misuse misuse;
+	uint32_t line;
+};
+
+/* An address range, with the prefix's bytes in network order. */
+struct policy_cidr {
+	uint8_t address[16];
+	uint8_t address_bytes; /* 4 or 16 */
+	uint8_t prefix_bits;
+};
+
+struct policy_resolve {
+	struct host name;
+	const struct host *addresses; /* HOST_IPV4 or HOST_IPV6 */
+	size_t address_count;
+};
+
+enum policy_mode {
+	POLICY_ENFORCE,
+	POLICY_OBSERVE,
+};
+
+enum policy_audit_full {
+	POLICY_AUDIT_BLOCK, /* the default: nothing is done that cannot be logged */
+	POLICY_AUDIT_CONTINUE,
+};
+
+struct policy_matcher;
+
+struct policy {
+	const char *file; /* as the user named it */
+	const char *name;
+	enum policy_mode mode;
+	enum policy_audit_full audit_full; /* audit: {when_full: block | continue} */
+	const struct policy_secret *secrets;
+	size_t secret_count;
+	const struct policy_rule *rules;
+	size_t rule_count;
+	const struct policy_resolve *resolve;
+	size_t resolve_count;
+	const struct policy_cidr *private_ranges;
+	size_t private_count;
+	const char *const
+		*ca_files; /* paths, relative ones made relative to the policy file's folder */
+	size_t ca_count;
+	uint8_t sha256[32]; /* of the file's bytes, for the log */
+	const struct policy_matcher *matcher;
+};
+
+/* Reads and checks the file at PATH. On success *POLICY is the caller's, to policy_free();
+ * DIAGNOSTICS may hold warnings. On failure a negative code, and DIAGNOSTICS has every fault found.
+ * The source text in DIAGNOSTICS is allocated and is the caller's to free() with free((void
+ * *)source.ptr). */
+int policy_load_file(const char *path, struct policy **policy, struct diagnostics *diagnostics);
+
+/* The same for TEXT that is in memory already; NAME stands for the file in messages. */
+int policy_load_text(const char *name, struct slice text, struct policy **policy,
+		     struct diagnostics *diagnostics);
+
+void policy_free(struct policy *policy);
+
+/* The "network: resolve" entry of NAME, or NULL. */
+const struct policy_resolve *policy_find_resolve(const struct policy *policy,
+						 const struct host *name);
+
+#endif
