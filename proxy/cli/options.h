@@ -52,11 +52,6 @@ int command_policy(int argc, char **argv);
 int command_audit(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
-enum {
-	EXIT_USAGE = 2,
-	EXIT_SALLYPORT_FAILED = 125,
-	EXIT_CANNOT_RUN = 126,
-	EXIT_NOT_FOUND = 127,
-};
+enum { EXIT_USAGE = 2 };
 
 #endif

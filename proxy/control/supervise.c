@@ -1,0 +1,272 @@
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/say.h"
+#include "base/wallclock.h"
+#include "proxy/control/supervisor.h"
+#include "proxy/engine/message.h"
+
+enum {
+	SERVERS_CHECK_MS = 5000,
+	WORKER_END_TIMEOUT_MS = 5000,
+	LOG_END_TIMEOUT_MS = 10000,
+};
+
+/* Signals that are passed on to the command. Those of the terminal reach it by themselves, as it is
+ * in our process group. */
+static const int passed_on[] = {SIGHUP,	 SIGINT,  SIGQUIT, SIGTERM,
+				SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2};
+
+static int catch_signals(struct supervisor *supervisor)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
+		sigaddset(&set, passed_on[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* Giving the terminal back from the background must not stop us. */
+	signal(SIGTTOU, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	supervisor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return supervisor->signals < 0 ? -errno : 0;
+}
+
+static void pass_signals_on(struct supervisor *supervisor)
+{
+	struct signalfd_siginfo info;
+
+	while (read(supervisor->signals, &info, sizeof(info)) == sizeof(info)) {
+		bool from_kernel = info.ssi_code > 0;
+
+		if (supervisor->sandbox_alive)
+			steer_signal(&supervisor->sandbox, (int)info.ssi_signo, from_kernel);
+	}
+}
+
+/* The command was stopped: we stop too, so that the shell sees its job stopped. When the shell lets
+ * us go on, so does the command. */
+static void stop_along(struct supervisor *supervisor)
+{
+	raise(SIGSTOP);
+	steer_signal(&supervisor->sandbox, SIGCONT, false);
+}
+
+static void handle_event(struct supervisor *supervisor, const struct steer_event *event)
+{
+	switch (event->kind) {
+	case STEER_EVENT_EXEC_FAILED:
+		say("cannot run %s: %s", supervisor->setup->argv[0],
+		    event->value == ENOENT ? "it was not found" : error_name(-event->value));
+		supervisor->status = W_EXITCODE(
+			event->value == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN, 0);
+		break;
+	case STEER_EVENT_EXITED:
+		supervisor->status = event->value;
+		break;
+	case STEER_EVENT_LOST:
+		say("the sandbox was ended from outside");
+		supervisor->status = W_EXITCODE(EXIT_SALLYPORT_FAILED, 0);
+		break;
+	case STEER_EVENT_STOPPED:
+		stop_along(supervisor);
+		break;
+	default:
+		break;
+	}
+}
+
+static void handle_events(struct supervisor *supervisor)
+{
+	struct steer_event event;
+
+	while (supervisor->status < 0 && steer_next_event(&supervisor->sandbox, &event) > 0)
+		handle_event(supervisor, &event);
+}
+
+/* Without its worker the sandbox has no way out: its connections are broken, and new ones are
+ * refused by the kernel. The command is left to see that for itself. */
+static void worker_is_lost(struct supervisor *supervisor)
+{
+	int status = 0;
+
+	supervisor->worker_alive = false;
+	waitpid(supervisor->worker, &status, 0);
+	if (supervisor->ending)
+		return;
+	pump_run(&supervisor->pump);
+	say("the engine has ended unexpectedly (%s %d); the sandbox has no way out any more",
+	    WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	supervisor_record(supervisor, "worker-lost", -1,
+			  (int64_t)audit_ring_outstanding(&supervisor->pump.ring));
+}
+
+static void handle_worker(struct supervisor *supervisor)
+{
+	struct message message;
+	int fds[FD_PASS_MAX], rc;
+	size_t count = 0;
+
+	rc = message_receive(supervisor->worker_socket, &message, fds, &count);
+	for (size_t i = 0; i < count; i++)
+		close(fds[i]);
+	if (rc <= 0) {
+		worker_is_lost(supervisor);
+		return;
+	}
+	if (message.type != MESSAGE_KILL)
+		return;
+	say("the placeholder of %s was misused; its policy says that the sandbox is ended for this",
+	    message.payload);
+	supervisor_record(supervisor, "killed", -1, -1);
+	supervisor->status = W_EXITCODE(EXIT_SALLYPORT_FAILED, 0);
+}
+
+static void tell_new_servers(struct supervisor *supervisor)
+{
+	char servers[sizeof(supervisor->servers)];
+
+	supervisor_read_servers(servers, sizeof(servers));
+	if (strcmp(servers, supervisor->servers) == 0 || !supervisor->worker_alive)
+		return;
+	snprintf(supervisor->servers, sizeof(supervisor->servers), "%s", servers);
+	message_send(supervisor->worker_socket, MESSAGE_SERVERS, slice_from_text(servers), NULL, 0);
+}
+
+static void drain_log(struct supervisor *supervisor)
+{
+	uint64_t wakes;
+	ssize_t ignored = read(supervisor->pump.ring.wake_fd, &wakes, sizeof(wakes));
+
+	(void)ignored;
+	pump_run(&supervisor->pump);
+	if (!supervisor->pump.broken || !supervisor->worker_alive)
+		return;
+	say("the engine's record of verdicts is damaged; the engine is ended");
+	kill(supervisor->worker, SIGKILL);
+}
+
+/* How long may be slept: not at all when records have come since they were last looked for. */
+static int sleep_ms(struct supervisor *supervisor)
+{
+	if (supervisor->pump.blocked)
+		return PUMP_RETRY_MS;
+	if (!audit_ring_prepare_sleep(&supervisor->pump.ring))
+		return 0;
+	return SERVERS_CHECK_MS;
+}
+
+static void turn(struct supervisor *supervisor)
+{
+	struct pollfd waiting[] = {
+		{supervisor->signals, POLLIN, 0},
+		{supervisor->sandbox_alive ? supervisor->sandbox.control : -1, POLLIN, 0},
+		{supervisor->worker_alive ? supervisor->worker_socket : -1, POLLIN, 0},
+		{supervisor->pump.blocked ? -1 : supervisor->pump.ring.wake_fd, POLLIN, 0},
+	};
+	int ready = poll(waiting, 4, sleep_ms(supervisor));
+
+	if (ready < 0)
+		return;
+	drain_log(supervisor);
+	if (ready == 0)
+		tell_new_servers(supervisor);
+	if (waiting[0].revents)
+		pass_signals_on(supervisor);
+	if (waiting[1].revents)
+		handle_events(supervisor);
+	if (waiting[2].revents)
+		handle_worker(supervisor);
+}
+
+/* Lets the worker close what is open and record it. */
+static void end_worker(struct supervisor *supervisor)
+{
+	int64_t deadline_us = monotonic_now_us() + WORKER_END_TIMEOUT_MS * 1000LL;
+
+	if (!supervisor->worker_alive)
+		return;
+	supervisor->ending = true;
+	message_send(supervisor->worker_socket, MESSAGE_END, SLICE_EMPTY, NULL, 0);
+	while (supervisor->worker_alive) {
+		if (monotonic_now_us() > deadline_us)
+			kill(supervisor->worker, SIGKILL);
+		turn(supervisor);
+	}
+}
+
+static int exit_status(int status)
+{
+	if (WIFSIGNALED(status))
+		return 128 + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
+/* The last records are waited for, within reason: a full disk may get room yet. */
+static void end_log(struct supervisor *supervisor, int status)
+{
+	int64_t deadline_us = monotonic_now_us() + LOG_END_TIMEOUT_MS * 1000LL;
+	int rc = pump_run(&supervisor->pump);
+
+	if (rc == 0)
+		rc = supervisor_record(supervisor, "end", status, -1);
+	while (rc == ERROR_LIMIT && monotonic_now_us() < deadline_us) {
+		poll(NULL, 0, PUMP_RETRY_MS);
+		rc = journal_flush(&supervisor->pump.journal);
+	}
+	if (rc < 0)
+		say("the last records of sandbox %s could not be written to %s: %s", supervisor->id,
+		    supervisor->audit_path, error_name(rc));
+}
+
+int supervisor_stay(struct supervisor *supervisor)
+{
+	pid_t foreground = isatty(STDIN_FILENO) ? tcgetpgrp(STDIN_FILENO) : -1;
+	int status;
+
+	supervisor->status = -1;
+	if (catch_signals(supervisor) < 0 || steer_start(&supervisor->sandbox) < 0) {
+		say("cannot start the command");
+		return EXIT_SALLYPORT_FAILED;
+	}
+	while (supervisor->status < 0)
+		turn(supervisor);
+	status = exit_status(supervisor->status);
+	steer_end(&supervisor->sandbox);
+	supervisor->sandbox_alive = false;
+	/* A shell inside may have left the terminal to a process group that is gone. */
+	if (foreground > 0)
+		tcsetpgrp(STDIN_FILENO, foreground);
+	end_worker(supervisor);
+	end_log(supervisor, status);
+	return status;
+}
+
+int run_command(const struct run_setup *setup)
+{
+	static struct supervisor supervisor;
+	struct error err = {0};
+	int status = EXIT_SALLYPORT_FAILED;
+
+	supervisor = (struct supervisor){
+		.setup = setup,
+		.worker_socket = -1,
+		.signals = -1,
+	};
+	buffer_init(&supervisor.ca_pem, 64 << 10);
+	buffer_init(&supervisor.ca_bundle, 32 << 20);
+	buffer_init(&supervisor.ca_java, 32 << 20);
+	environment_init(&supervisor.environment);
+	if (supervisor_launch(&supervisor, &err) < 0)
+		say("%s", err.text);
+	else
+		status = supervisor_stay(&supervisor);
+	supervisor_release(&supervisor);
+	return status;
+}

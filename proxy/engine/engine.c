@@ -1,0 +1,78 @@
+#include "proxy/engine/engine.h"
+
+#include <stdlib.h>
+
+#include "proxy/engine/stream.h"
+#include "proxy/engine/stream_output.h"
+#include "proxy/secret/inject.h"
+
+static void before_sleep(struct ev_loop *loop, struct ev_prepare *watcher, int events)
+{
+	(void)loop;
+	(void)events;
+	engine_settle(container_of(watcher, struct engine, settle));
+}
+
+int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
+{
+	int rc;
+
+	*engine = (struct engine){.loop = loop};
+	list_init(&engine->graves);
+	list_init(&engine->broken);
+	rc = locked_init(&engine->locked, ENGINE_STAGE_BYTES + SECRET_SCRATCH_BYTES, err);
+	if (rc < 0)
+		return rc;
+	engine->stage = locked_alloc(&engine->locked, ENGINE_STAGE_BYTES);
+	engine->secret_scratch = locked_alloc(&engine->locked, SECRET_SCRATCH_BYTES);
+	engine->send = malloc(ENGINE_SEND_BYTES);
+	engine->read = malloc(ENGINE_READ_BYTES);
+	if (!engine->send || !engine->read) {
+		engine_free(engine);
+		return error_set_code(err, -ENOMEM, "cannot start the engine");
+	}
+	ev_prepare_init(&engine->settle, before_sleep);
+	ev_prepare_start(loop, &engine->settle);
+	/* It must not keep the loop alive by itself. */
+	ev_unref(loop);
+	return 0;
+}
+
+void engine_free(struct engine *engine)
+{
+	if (ev_is_active(&engine->settle)) {
+		engine_settle(engine);
+		ev_ref(engine->loop);
+		ev_prepare_stop(engine->loop, &engine->settle);
+	}
+	locked_free(&engine->locked);
+	free(engine->send);
+	free(engine->read);
+	engine->send = NULL;
+	engine->read = NULL;
+}
+
+void engine_bury(struct engine *engine, struct grave *grave, void (*release)(struct grave *grave))
+{
+	grave->release = release;
+	list_append(&engine->graves, &grave->node);
+}
+
+static void release_graves(struct engine *engine)
+{
+	while (!list_is_empty(&engine->graves)) {
+		struct grave *grave = container_of(engine->graves.next, struct grave, node);
+
+		list_remove(&grave->node);
+		grave->release(grave);
+	}
+}
+
+void engine_settle(struct engine *engine)
+{
+	/* Telling of broken streams can lead to more being written and more being closed. */
+	do {
+		stream_output_flush(engine);
+	} while (stream_output_tell_broken(engine));
+	release_graves(engine);
+}

@@ -1,0 +1,236 @@
+#include "proxy/engine/exchange_judge.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "proxy/engine/sandbox.h"
+
+static bool refuse(struct answer *answer, int status, const char *reason)
+{
+	*answer = (struct answer){.status = status, .is_denial = true, .reason = reason};
+	return false;
+}
+
+static bool is_observing(const struct exchange *exchange)
+{
+	return exchange->sandbox->policy->mode == POLICY_OBSERVE;
+}
+
+/* In observe mode what the policy would refuse goes on, and is marked. Only the policy's refusals:
+ * what HTTP or the rules that never bend refuse is refused in any mode. */
+static bool refuse_by_policy(struct exchange *exchange, struct answer *answer, const char *reason)
+{
+	if (!is_observing(exchange))
+		return refuse(answer, 403, reason);
+	exchange->would_deny = true;
+	exchange->would_reason = reason;
+	return true;
+}
+
+/* One authority: the name of the connection, and what the request says, must agree (design section
+ * 3, rule 2). */
+static bool check_authority(struct exchange *exchange, struct answer *answer)
+{
+	const struct client_facts *facts = exchange->facts;
+	const struct http_message *request = &exchange->request;
+	char asked[HOST_AUTHORITY_MAX + 1], connected[HOST_AUTHORITY_MAX + 1];
+	uint16_t default_port = policy_scheme_port(facts->scheme);
+
+	if ((!facts->has_host || host_equal(&facts->host, &request->host)) &&
+	    facts->port == request->port)
+		return true;
+	host_format_authority(&request->host, request->port, default_port, asked);
+	host_format_authority(facts->has_host ? &facts->host : &request->host, facts->port,
+			      default_port, connected);
+	snprintf(exchange->why, sizeof(exchange->why),
+		 "the request is for %s, but the connection was made to %s", asked, connected);
+	return refuse(answer, 421, exchange->why);
+}
+
+static bool check_upgrade(struct exchange *exchange, struct answer *answer)
+{
+	struct slice rest = exchange->request.upgrade, part;
+
+	if (rest.len == 0)
+		return true;
+	/* A server may ignore an Upgrade (RFC 9110 section 7.8), and HTTP/2 without TLS is ignored.
+	 */
+	while (slice_next_part(&rest, ',', &part)) {
+		if (!slice_equal_nocase(slice_trim(part), SLICE_LITERAL("h2c")))
+			return refuse(answer, 403,
+				      "the request asks for an upgrade to another protocol "
+				      "(WebSocket or the like), which is not supported yet");
+	}
+	exchange->request.upgrade = SLICE_EMPTY;
+	return true;
+}
+
+static bool canonicalise(struct exchange *exchange, struct path *path, struct answer *answer)
+{
+	struct http_message *request = &exchange->request;
+	const char *why = "";
+	int rc;
+
+	if (request->path.ptr[0] != '/')
+		return refuse(answer, 403, "a request for * names no path that a rule could allow");
+	rc = path_canonicalise(request->path, &exchange->arena, path, &why);
+	if (rc == ERROR_SYNTAX) {
+		snprintf(exchange->why, sizeof(exchange->why),
+			 "the path can be read in more than one way: %s", why);
+		return refuse(answer, 400, exchange->why);
+	}
+	if (rc < 0)
+		return refuse(answer, 414, "the path is too long");
+	request->path = path->text;
+	return true;
+}
+
+static struct policy_request question(const struct exchange *exchange, const struct path *path)
+{
+	const struct http_message *request = &exchange->request;
+
+	return (struct policy_request){
+		.scheme = request->scheme,
+		.host = &request->host,
+		.port = request->port,
+		.method = request->method,
+		.path = path,
+	};
+}
+
+static bool decide(struct exchange *exchange, const struct path *path, struct answer *answer)
+{
+	struct policy_request asked = question(exchange, path);
+
+	policy_decide_request(exchange->sandbox->policy, &asked, &exchange->verdict);
+	if (exchange->verdict.allow)
+		return true;
+	policy_suggest(&asked, exchange->allow_with, sizeof(exchange->allow_with));
+	answer->allow_with = exchange->allow_with;
+	if (!refuse_by_policy(exchange, answer, exchange->verdict.reason)) {
+		answer->allow_with = exchange->allow_with;
+		return false;
+	}
+	return true;
+}
+
+/* Fields by which a server may take the method for another than the one that was judged (threat
+ * P12). */
+static void strip_overrides(struct exchange *exchange)
+{
+	http_fields_remove(&exchange->request.fields, FIELD_X_HTTP_METHOD);
+	http_fields_remove(&exchange->request.fields, FIELD_X_HTTP_METHOD_OVERRIDE);
+	http_fields_remove(&exchange->request.fields, FIELD_X_METHOD_OVERRIDE);
+}
+
+static void describe_misuse(struct exchange *exchange, const struct secret_misuse *misuse)
+{
+	const struct policy_secret *secret = misuse->entry->policy;
+	const struct policy_use *use = &secret->uses[0];
+
+	snprintf(exchange->why, sizeof(exchange->why),
+		 "the placeholder of %s stands in the %s, where it is not bound to; it is bound to "
+		 "%.*s at "
+		 "%.*s%s%s",
+		 secret->name, secret_place_name(misuse->place), SLICE_ARGS(use->slot.text),
+		 SLICE_ARGS(use->at.text), secret->use_count > 1 ? ", among others" : "",
+		 misuse->action == SECRET_KILLED ? "; for this, the sandbox is ended" : "");
+}
+
+void exchange_refuse_misuse(struct exchange *exchange, struct answer *answer)
+{
+	struct sandbox *sandbox = exchange->sandbox;
+
+	describe_misuse(exchange, exchange->plan.refusal);
+	refuse(answer, 403, exchange->why);
+	if (exchange->plan.kill && !sandbox->killed) {
+		sandbox->killed = true;
+		sandbox->on_kill(sandbox, exchange->plan.refusal->entry);
+	}
+}
+
+static bool check_misuse(struct exchange *exchange, struct answer *answer)
+{
+	struct secret_plan *plan = &exchange->plan;
+
+	if (!plan->refusal)
+		return true;
+	if (!is_observing(exchange)) {
+		exchange_refuse_misuse(exchange, answer);
+		return false;
+	}
+	describe_misuse(exchange, plan->refusal);
+	exchange->would_deny = true;
+	exchange->would_reason = exchange->why;
+	for (size_t i = 0; i < plan->misuse_count; i++) {
+		if (plan->misuses[i].action >= SECRET_BLOCKED)
+			plan->misuses[i].action = SECRET_PASSED;
+	}
+	plan->refusal = NULL;
+	plan->kill = false;
+	return true;
+}
+
+static bool is_coded(const struct http_message *request)
+{
+	const struct http_field *field = http_fields_find(&request->fields, FIELD_CONTENT_ENCODING);
+
+	return field && field->value.len &&
+	       !slice_equal_nocase(field->value, SLICE_LITERAL("identity"));
+}
+
+/* What must be inspected and cannot be is refused (design section 3, rule 10). */
+static bool check_body(struct exchange *exchange, struct answer *answer)
+{
+	const struct http_message *request = &exchange->request;
+
+	if (request->body == HTTP_BODY_NONE || exchange->sandbox->secrets.count == 0)
+		return true;
+	exchange->scans_body = true;
+	if (!secret_body_must_inspect(&exchange->sandbox->secrets) || !is_coded(request))
+		return true;
+	return refuse_by_policy(
+		exchange, answer,
+		"the body is compressed, and a secret's misuse setting (strict, strip or "
+		"kill) demands that it be inspected");
+}
+
+static bool plan_secrets(struct exchange *exchange, struct path *path, struct answer *answer)
+{
+	struct http_message *request = &exchange->request;
+	struct policy_request asked = question(exchange, path);
+	int rc = secret_plan_make(&exchange->sandbox->secrets, exchange->sandbox->policy, &asked,
+				  request, &exchange->plan);
+
+	if (rc < 0)
+		return refuse(answer, 431, "the request has more placeholders than are supported");
+	if (!check_misuse(exchange, answer))
+		return false;
+	if (request->path.ptr == path->text.ptr)
+		return true;
+	/* Something was taken out of the path: what is left is judged like any other. */
+	return canonicalise(exchange, path, answer) && decide(exchange, path, answer);
+}
+
+bool exchange_judge(struct exchange *exchange, struct answer *answer)
+{
+	const struct client_facts *facts = exchange->facts;
+	struct path path;
+
+	*answer = (struct answer){0};
+	if (exchange->sandbox->killed)
+		return refuse(answer, 403, "the sandbox has ended");
+	if (facts->is_refused) {
+		exchange->verdict = facts->refusal;
+		return refuse(answer, facts->refusal_status, facts->refusal.reason);
+	}
+	if (!check_authority(exchange, answer) || !check_upgrade(exchange, answer) ||
+	    !canonicalise(exchange, &path, answer) || !decide(exchange, &path, answer) ||
+	    !plan_secrets(exchange, &path, answer) || !check_body(exchange, answer))
+		return false;
+	strip_overrides(exchange);
+	exchange->would_deny |= facts->would_deny;
+	if (facts->would_deny && !exchange->would_reason)
+		exchange->would_reason = facts->refusal.reason;
+	return true;
+}

@@ -1,0 +1,53 @@
+/*
+ * The engine's bounds (design section 3, rule 16): each with what happens when it bites. Those that
+ * a protocol's parser owns are in its header.
+ */
+#ifndef PROXY_ENGINE_LIMITS_H
+#define PROXY_ENGINE_LIMITS_H
+
+enum {
+	/* Connections from one sandbox at once; one more is reset, with a record. */
+	LIMIT_CONNECTIONS = 8192,
+	/* Connections accepted in one wake-up; the rest wait for the next. */
+	LIMIT_ACCEPTS = 64,
+	/* Requests to origins that wait for a connection, for one authority; one more is answered
+	   503. */
+	LIMIT_WAITING = 4096,
+	/* Idle upstream connections kept, for one authority and in all; the oldest is closed. */
+	LIMIT_IDLE_PER_AUTHORITY = 64,
+	LIMIT_IDLE = 1024,
+	/* Informational responses before a final one; one more is a 502. */
+	LIMIT_INFORMATIONAL = 16,
+	/* Bytes of a request's body read and dropped after an early response, before the connection
+	   is closed. */
+	LIMIT_DRAIN_BYTES = 1 << 20,
+	/* Bytes read from one connection in one wake-up. */
+	LIMIT_READ_BYTES = 256 << 10,
+	/* Bytes received ahead of what may be processed (pipelined requests, a paused body). */
+	LIMIT_AHEAD_BYTES = 128 << 10,
+	/* Addresses tried for one connection. */
+	LIMIT_ATTEMPTS = 8,
+};
+
+/* Seconds. */
+#define TIMEOUT_SNIFF 10.0 /* the first byte of a connection; then it is reset */
+#define TIMEOUT_SNIFF_ODD                                                                          \
+	2.0 /* the same, on a port that no rule names: protocols in which servers speak first */
+#define TIMEOUT_HELLO 10.0  /* the whole ClientHello, and the handshake after it */
+#define TIMEOUT_HEAD  30.0  /* from the first byte of a request's head to its last: 408 */
+#define TIMEOUT_BODY  120.0 /* between two pieces of a request's body: 408 */
+#define TIMEOUT_IDLE  300.0 /* a client connection between requests; closed */
+#define TIMEOUT_HALF_CLOSED                                                                        \
+	60.0 /* a client that has closed its half, while nothing comes for it; aborted */
+#define TIMEOUT_LINGER	     5.0  /* a closing connection is read from before it is closed */
+#define TIMEOUT_CONNECT	     15.0 /* all attempts to reach an origin together: 504 */
+#define TIMEOUT_ATTEMPT	     0.25 /* before the next address is tried beside (RFC 8305 section 5) */
+#define TIMEOUT_TLS_UPSTREAM 15.0 /* the handshake with an origin: 504 */
+#define TIMEOUT_RESPONSE                                                                           \
+	900.0 /* from the request to the response's head, and between pieces of its body */
+#define TIMEOUT_POOL 50.0 /* an idle upstream connection; closed */
+#define TIMEOUT_PASSTHROUGH                                                                        \
+	3600.0 /* a passed-through connection without a byte in either direction; closed */
+#define PAUSE_ACCEPT 0.1 /* when descriptors or memory are exhausted */
+
+#endif

@@ -1,0 +1,167 @@
+#include "proxy/engine/packet_watch.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/wallclock.h"
+#include "proxy/engine/sandbox.h"
+
+struct packet_watch {
+	struct sandbox *sandbox;
+	struct ev_io io;
+	struct ev_timer rest; /* tells of what was suppressed when no packet comes after it */
+	int fd;
+	double allowance; /* records that may be written now */
+	ev_tstamp counted_at;
+	uint64_t suppressed;
+	uint64_t lost; /* by the kernel, for want of room */
+};
+
+static void describe_protocol(uint8_t protocol, char text[16])
+{
+	switch (protocol) {
+	case IPPROTO_ICMP:
+		snprintf(text, 16, "icmp");
+		break;
+	case IPPROTO_ICMPV6:
+		snprintf(text, 16, "icmpv6");
+		break;
+	case IPPROTO_TCP:
+		snprintf(text, 16, "tcp");
+		break;
+	case IPPROTO_UDP:
+		snprintf(text, 16, "udp");
+		break;
+	case IPPROTO_SCTP:
+		snprintf(text, 16, "sctp");
+		break;
+	default:
+		snprintf(text, 16, "%u", protocol);
+	}
+}
+
+static bool may_record(struct packet_watch *watch)
+{
+	ev_tstamp now = ev_now(watch->sandbox->engine->loop);
+
+	watch->allowance += (now - watch->counted_at) * PACKET_RECORDS_A_SECOND;
+	watch->counted_at = now;
+	if (watch->allowance > PACKET_RECORDS_BURST)
+		watch->allowance = PACKET_RECORDS_BURST;
+	if (watch->allowance < 1)
+		return false;
+	return true;
+}
+
+static void record_suppressed(struct packet_watch *watch, struct audit_record *record)
+{
+	record->packet.suppressed = watch->suppressed + watch->lost;
+	watch->suppressed = 0;
+	watch->lost = 0;
+}
+
+static void record_packet(void *context, const struct steer_packet *packet)
+{
+	struct packet_watch *watch = context;
+	struct sandbox *sandbox = watch->sandbox;
+	char source[ADDRESS_TEXT_BYTES], destination[ADDRESS_TEXT_BYTES], protocol[16];
+	uint8_t length = packet->family == 4 ? 4 : 16;
+	struct address from = {.length = length}, to = {.length = length};
+	struct audit_record record;
+	const struct host *name;
+
+	if (!may_record(watch) || !sandbox_reserve_record(sandbox)) {
+		watch->suppressed++;
+		return;
+	}
+	watch->allowance--;
+	memcpy(from.bytes, packet->source, length);
+	memcpy(to.bytes, packet->destination, length);
+	address_format(&from, source);
+	address_format(&to, destination);
+	describe_protocol(packet->protocol, protocol);
+	audit_record_init(&record, AUDIT_PACKET, sandbox->id);
+	record.time_us = wallclock_now_us();
+	record.reason = "neither TCP nor DNS: there is no way out for it";
+	name = names_find(sandbox->names, to.bytes, length);
+	if (name) {
+		record.host = host_slice(name);
+		record.port = packet->destination_port;
+	}
+	record.has_packet = true;
+	record.packet.protocol = protocol;
+	record.packet.source = slice_from_text(source);
+	record.packet.destination = slice_from_text(destination);
+	record.packet.source_port = packet->source_port;
+	record.packet.destination_port = packet->destination_port;
+	record_suppressed(watch, &record);
+	sandbox_commit_record(sandbox, &record);
+}
+
+static void record_rest(struct packet_watch *watch)
+{
+	struct sandbox *sandbox = watch->sandbox;
+	struct audit_record record;
+
+	if (watch->suppressed + watch->lost == 0 || !sandbox_reserve_record(sandbox))
+		return;
+	audit_record_init(&record, AUDIT_PACKET, sandbox->id);
+	record.time_us = wallclock_now_us();
+	record.reason = "more packets were refused than have records of their own";
+	record.has_packet = true;
+	record_suppressed(watch, &record);
+	sandbox_commit_record(sandbox, &record);
+}
+
+static void rest_is_due(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	record_rest(container_of(timer, struct packet_watch, rest));
+}
+
+static void on_packets(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct packet_watch *watch = container_of(io, struct packet_watch, io);
+
+	(void)events;
+	steer_read_log(watch->fd, record_packet, watch, &watch->lost);
+	if (watch->suppressed + watch->lost == 0 || ev_is_active(&watch->rest))
+		return;
+	ev_timer_set(&watch->rest, 1., 0.);
+	ev_timer_start(loop, &watch->rest);
+}
+
+int packet_watch_create(struct sandbox *sandbox, int log_fd, struct packet_watch **watch,
+			struct error *err)
+{
+	struct packet_watch *made = calloc(1, sizeof(*made));
+
+	if (!made) {
+		close(log_fd);
+		return error_set_code(err, -ENOMEM, "cannot watch for refused packets");
+	}
+	made->sandbox = sandbox;
+	made->fd = log_fd;
+	made->allowance = PACKET_RECORDS_BURST;
+	made->counted_at = ev_now(sandbox->engine->loop);
+	ev_io_init(&made->io, on_packets, log_fd, EV_READ);
+	ev_timer_init(&made->rest, rest_is_due, 0., 0.);
+	ev_io_start(sandbox->engine->loop, &made->io);
+	*watch = made;
+	return 0;
+}
+
+void packet_watch_free(struct packet_watch *watch)
+{
+	if (!watch)
+		return;
+	steer_read_log(watch->fd, record_packet, watch, &watch->lost);
+	record_rest(watch);
+	ev_io_stop(watch->sandbox->engine->loop, &watch->io);
+	ev_timer_stop(watch->sandbox->engine->loop, &watch->rest);
+	close(watch->fd);
+	free(watch);
+}

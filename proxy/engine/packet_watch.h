@@ -1,0 +1,25 @@
+/*
+ * Packets that the sandbox's table refused (neither TCP nor DNS): one record each, up to a rate;
+ * what is over it is counted and told with the next record (threat N1).
+ */
+#ifndef PROXY_ENGINE_PACKET_WATCH_H
+#define PROXY_ENGINE_PACKET_WATCH_H
+
+#include "base/error.h"
+
+struct sandbox;
+struct packet_watch;
+
+enum {
+	PACKET_RECORDS_A_SECOND = 50,
+	PACKET_RECORDS_BURST = 200,
+};
+
+/* Takes over LOG_FD (steer.h). */
+int packet_watch_create(struct sandbox *sandbox, int log_fd, struct packet_watch **watch,
+			struct error *err);
+
+/* Records what is still counted, and ends. */
+void packet_watch_free(struct packet_watch *watch);
+
+#endif

@@ -1,0 +1,262 @@
+#include "proxy/http/message.h"
+
+#include "base/error.h"
+
+enum { FIRST_FIELDS = 24 };
+
+static const struct {
+	struct slice name;
+	enum http_field_id id;
+} known_fields[] = {
+	{SLICE_LITERAL("alt-svc"), FIELD_ALT_SVC},
+	{SLICE_LITERAL("authorization"), FIELD_AUTHORIZATION},
+	{SLICE_LITERAL("connection"), FIELD_CONNECTION},
+	{SLICE_LITERAL("content-encoding"), FIELD_CONTENT_ENCODING},
+	{SLICE_LITERAL("content-length"), FIELD_CONTENT_LENGTH},
+	{SLICE_LITERAL("cookie"), FIELD_COOKIE},
+	{SLICE_LITERAL("expect"), FIELD_EXPECT},
+	{SLICE_LITERAL("host"), FIELD_HOST},
+	{SLICE_LITERAL("http2-settings"), FIELD_HTTP2_SETTINGS},
+	{SLICE_LITERAL("keep-alive"), FIELD_KEEP_ALIVE},
+	{SLICE_LITERAL("proxy-authenticate"), FIELD_PROXY_AUTHENTICATE},
+	{SLICE_LITERAL("proxy-authorization"), FIELD_PROXY_AUTHORIZATION},
+	{SLICE_LITERAL("proxy-connection"), FIELD_PROXY_CONNECTION},
+	{SLICE_LITERAL("set-cookie"), FIELD_SET_COOKIE},
+	{SLICE_LITERAL("te"), FIELD_TE},
+	{SLICE_LITERAL("trailer"), FIELD_TRAILER},
+	{SLICE_LITERAL("transfer-encoding"), FIELD_TRANSFER_ENCODING},
+	{SLICE_LITERAL("upgrade"), FIELD_UPGRADE},
+	{SLICE_LITERAL("x-http-method"), FIELD_X_HTTP_METHOD},
+	{SLICE_LITERAL("x-http-method-override"), FIELD_X_HTTP_METHOD_OVERRIDE},
+	{SLICE_LITERAL("x-method-override"), FIELD_X_METHOD_OVERRIDE},
+};
+
+_Static_assert(sizeof(known_fields) / sizeof(known_fields[0]) == FIELD_ID_COUNT - 1,
+	       "every known field has a name");
+
+enum { KNOWN_FIELDS = FIELD_ID_COUNT - 1, LONGEST_KNOWN = 22 };
+
+void http_message_init(struct http_message *message, struct arena *arena)
+{
+	*message = (struct http_message){.arena = arena, .upgrade = SLICE_EMPTY};
+}
+
+enum http_field_id http_field_identify(struct slice name)
+{
+	char first;
+
+	if (name.len < 2 || name.len > LONGEST_KNOWN)
+		return FIELD_OTHER;
+	first = ascii_lower(name.ptr[0]);
+	for (size_t i = 0; i < KNOWN_FIELDS; i++) {
+		if (known_fields[i].name.len == name.len && known_fields[i].name.ptr[0] == first &&
+		    slice_equal_nocase(known_fields[i].name, name))
+			return known_fields[i].id;
+	}
+	return FIELD_OTHER;
+}
+
+static int grow(struct http_fields *fields, struct arena *arena)
+{
+	size_t capacity = fields->capacity ? fields->capacity * 2 : FIRST_FIELDS;
+	struct http_field *list = arena_calloc(arena, capacity, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	if (fields->count)
+		memcpy(list, fields->list, fields->count * sizeof(*list));
+	fields->list = list;
+	fields->capacity = capacity;
+	return 0;
+}
+
+int http_fields_add(struct http_fields *fields, struct arena *arena, struct slice name,
+		    struct slice value)
+{
+	if (fields->count >= HTTP_FIELDS_MAX)
+		return ERROR_LIMIT;
+	if (fields->count == fields->capacity && grow(fields, arena) < 0)
+		return -ENOMEM;
+	fields->list[fields->count++] = (struct http_field){
+		.name = name,
+		.value = value,
+		.id = http_field_identify(name),
+	};
+	return 0;
+}
+
+const struct http_field *http_fields_find(const struct http_fields *fields, enum http_field_id id)
+{
+	for (size_t i = 0; i < fields->count; i++) {
+		if (fields->list[i].id == id)
+			return &fields->list[i];
+	}
+	return NULL;
+}
+
+size_t http_fields_remove(struct http_fields *fields, enum http_field_id id)
+{
+	size_t kept = 0, before = fields->count;
+
+	for (size_t i = 0; i < before; i++) {
+		if (fields->list[i].id != id)
+			fields->list[kept++] = fields->list[i];
+	}
+	fields->count = kept;
+	return before - kept;
+}
+
+size_t http_fields_remove_name(struct http_fields *fields, struct slice name)
+{
+	size_t kept = 0, before = fields->count;
+
+	for (size_t i = 0; i < before; i++) {
+		if (!slice_equal_nocase(fields->list[i].name, name))
+			fields->list[kept++] = fields->list[i];
+	}
+	fields->count = kept;
+	return before - kept;
+}
+
+bool http_is_token_char(unsigned char c)
+{
+	static const char marks[] = "!#$%&'*+-.^_`|~";
+
+	return ascii_is_alnum((char)c) || (c && strchr(marks, c));
+}
+
+bool http_is_token(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (!http_is_token_char((unsigned char)text.ptr[i]))
+			return false;
+	}
+	return text.len > 0;
+}
+
+/* 0x85 and 0xa0 are white space to some readers (they are, in Latin-1), so that they may not stand
+ * where white space would be cut off. */
+static bool is_foreign_space(unsigned char c)
+{
+	return c == 0x85 || c == 0xa0;
+}
+
+bool http_is_field_value(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return false;
+	}
+	if (text.len == 0)
+		return true;
+	return !is_foreign_space((unsigned char)text.ptr[0]) &&
+	       !is_foreign_space((unsigned char)text.ptr[text.len - 1]);
+}
+
+bool http_may_be_trailer(const struct http_field *field)
+{
+	static const struct slice refused[] = {
+		SLICE_LITERAL("cache-control"),	  SLICE_LITERAL("content-range"),
+		SLICE_LITERAL("content-type"),	  SLICE_LITERAL("if-match"),
+		SLICE_LITERAL("if-none-match"),	  SLICE_LITERAL("if-modified-since"),
+		SLICE_LITERAL("location"),	  SLICE_LITERAL("max-forwards"),
+		SLICE_LITERAL("range"),		  SLICE_LITERAL("www-authenticate"),
+		SLICE_LITERAL("x-forwarded-for"),
+	};
+
+	if (field->id != FIELD_OTHER)
+		return false;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		if (slice_equal_nocase(field->name, refused[i]))
+			return false;
+	}
+	return true;
+}
+
+const char *http_reason_phrase(int status)
+{
+	static const struct {
+		int status;
+		const char *phrase;
+	} phrases[] = {
+		{100, "Continue"},
+		{101, "Switching Protocols"},
+		{102, "Processing"},
+		{103, "Early Hints"},
+		{200, "OK"},
+		{201, "Created"},
+		{202, "Accepted"},
+		{203, "Non-Authoritative Information"},
+		{204, "No Content"},
+		{205, "Reset Content"},
+		{206, "Partial Content"},
+		{300, "Multiple Choices"},
+		{301, "Moved Permanently"},
+		{302, "Found"},
+		{303, "See Other"},
+		{304, "Not Modified"},
+		{307, "Temporary Redirect"},
+		{308, "Permanent Redirect"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{402, "Payment Required"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{406, "Not Acceptable"},
+		{407, "Proxy Authentication Required"},
+		{408, "Request Timeout"},
+		{409, "Conflict"},
+		{410, "Gone"},
+		{411, "Length Required"},
+		{412, "Precondition Failed"},
+		{413, "Content Too Large"},
+		{414, "URI Too Long"},
+		{415, "Unsupported Media Type"},
+		{416, "Range Not Satisfiable"},
+		{417, "Expectation Failed"},
+		{421, "Misdirected Request"},
+		{422, "Unprocessable Content"},
+		{425, "Too Early"},
+		{426, "Upgrade Required"},
+		{428, "Precondition Required"},
+		{429, "Too Many Requests"},
+		{431, "Request Header Fields Too Large"},
+		{451, "Unavailable For Legal Reasons"},
+		{500, "Internal Server Error"},
+		{501, "Not Implemented"},
+		{502, "Bad Gateway"},
+		{503, "Service Unavailable"},
+		{504, "Gateway Timeout"},
+		{505, "HTTP Version Not Supported"},
+		{507, "Insufficient Storage"},
+	};
+
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	}
+	return "Unknown";
+}
+
+bool http_response_is_bodiless(int status, struct slice method)
+{
+	return status < 200 || status == 204 || status == 304 ||
+	       slice_equal(method, SLICE_LITERAL("HEAD"));
+}
+
+bool http_method_is_idempotent(struct slice method)
+{
+	static const struct slice idempotent[] = {
+		SLICE_LITERAL("GET"),	 SLICE_LITERAL("HEAD"),	   SLICE_LITERAL("PUT"),
+		SLICE_LITERAL("DELETE"), SLICE_LITERAL("OPTIONS"), SLICE_LITERAL("TRACE"),
+	};
+
+	for (size_t i = 0; i < sizeof(idempotent) / sizeof(idempotent[0]); i++) {
+		if (slice_equal(method, idempotent[i]))
+			return true;
+	}
+	return false;
+}

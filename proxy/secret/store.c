@@ -1,0 +1,182 @@
+#include "proxy/secret/store.h"
+
+enum { TEXTS_MAX_BYTES = 4 << 20 };
+
+int secret_store_init(struct secret_store *store, struct error *err)
+{
+	*store = (struct secret_store){0};
+	arena_init(&store->texts, TEXTS_MAX_BYTES);
+	return locked_init(&store->values, SECRET_STORE_BYTES, err);
+}
+
+void secret_store_free(struct secret_store *store)
+{
+	scanner_free(store->scanner);
+	locked_free(&store->values);
+	arena_free(&store->texts);
+	*store = (struct secret_store){0};
+}
+
+static bool has_slot(const struct policy_secret *secret, enum policy_slot_kind kind)
+{
+	for (size_t i = 0; i < secret->use_count; i++) {
+		if (secret->uses[i].slot.kind == kind)
+			return true;
+	}
+	return false;
+}
+
+static int check_bytes(const struct policy_secret *secret, struct slice value, struct error *err)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+
+		if (c == '\r' || c == '\n' || c == '\0')
+			return error_set(
+				err, ERROR_CONFIG,
+				"secret %s: the value has a %s at byte %zu, which would break "
+				"HTTP framing; remove it from the source",
+				secret->name,
+				c == '\r'   ? "carriage return"
+				: c == '\n' ? "line feed"
+					    : "NUL byte",
+				i + 1);
+		if (c < 0x20 || c == 0x7f)
+			return error_set(
+				err, ERROR_CONFIG,
+				"secret %s: the value has a control character at byte %zu, "
+				"which cannot stand in an HTTP field",
+				secret->name, i + 1);
+	}
+	return 0;
+}
+
+int secret_check_value(const struct policy_secret *secret, struct slice value, struct error *err)
+{
+	if (value.len == 0)
+		return error_set(err, ERROR_CONFIG, "secret %s: the value is empty", secret->name);
+	if (value.len > SECRET_VALUE_MAX_BYTES)
+		return error_set(err, ERROR_LIMIT,
+				 "secret %s: the value has %zu bytes, more than the %d that are "
+				 "supported",
+				 secret->name, value.len, SECRET_VALUE_MAX_BYTES);
+	if (value.ptr[0] == ' ' || value.ptr[value.len - 1] == ' ')
+		return error_set(err, ERROR_CONFIG,
+				 "secret %s: the value begins or ends with a space", secret->name);
+	if (has_slot(secret, POLICY_SLOT_BASIC_USER) && slice_find_char(value, ':') < value.len)
+		return error_set(
+			err, ERROR_CONFIG,
+			"secret %s: the value has a colon, which cannot stand in the user of "
+			"Basic authentication (RFC 7617 section 2)",
+			secret->name);
+	return check_bytes(secret, value, err);
+}
+
+int secret_store_add(struct secret_store *store, const struct policy_secret *secret,
+		     struct slice placeholder, struct slice value, struct error *err)
+{
+	struct secret_entry *entry = &store->entries[store->count];
+	char *copy;
+	int rc = secret_check_value(secret, value, err);
+
+	if (rc < 0)
+		return rc;
+	if (store->count == POLICY_SECRETS_MAX || placeholder.len < SCAN_PATTERN_MIN_BYTES)
+		return error_set(err, ERROR_LIMIT, "secret %s: it cannot be stored", secret->name);
+	copy = locked_alloc(&store->values, value.len);
+	entry->placeholder = arena_copy(&store->texts, placeholder);
+	if (!copy || !entry->placeholder.ptr)
+		return error_set(err, -ENOMEM, "secret %s: no memory left for secrets",
+				 secret->name);
+	memcpy(copy, value.ptr, value.len);
+	entry->value = slice_of(copy, value.len);
+	entry->policy = secret;
+	store->count++;
+	return 0;
+}
+
+int secret_store_seal(struct secret_store *store, struct error *err)
+{
+	struct slice *patterns = arena_calloc(&store->texts, store->count + 1, sizeof(*patterns));
+
+	if (!patterns)
+		return error_set_code(err, -ENOMEM, "cannot prepare the secrets");
+	for (size_t i = 0; i < store->count; i++)
+		patterns[i] = store->entries[i].placeholder;
+	store->scanner = scanner_create(patterns, store->count);
+	if (!store->scanner)
+		return error_set_code(err, -ENOMEM, "cannot prepare the secrets");
+	return 0;
+}
+
+const struct secret_entry *secret_find(const struct secret_store *store, struct slice text,
+				       size_t from, struct scan_hit *hit)
+{
+	if (!scanner_find(store->scanner, text, from, hit))
+		return NULL;
+	return &store->entries[hit->pattern];
+}
+
+static int put(struct secret_output *out, struct slice bytes)
+{
+	if (out->size - out->length < bytes.len)
+		return ERROR_LIMIT;
+	if (bytes.len)
+		memcpy(out->bytes + out->length, bytes.ptr, bytes.len);
+	out->length += bytes.len;
+	return 0;
+}
+
+int secret_rewrite(const struct secret_store *store, struct slice text, secret_replace *replace,
+		   void *context, struct secret_output *out)
+{
+	const struct secret_entry *entry;
+	struct scan_hit hit;
+	size_t done = 0;
+
+	while ((entry = secret_find(store, text, done, &hit))) {
+		struct slice replacement = slice_of(text.ptr + hit.start, hit.length);
+
+		replace(context, entry, &replacement);
+		if (put(out, slice_of(text.ptr + done, hit.start - done)) < 0 ||
+		    put(out, replacement) < 0)
+			return ERROR_LIMIT;
+		done = hit.start + hit.length;
+	}
+	return put(out, slice_from(text, done));
+}
+
+struct names_context {
+	char text[256];
+};
+
+static void replace_by_name(void *context, const struct secret_entry *entry,
+			    struct slice *replacement)
+{
+	struct names_context *names = context;
+	size_t len = strlen(entry->policy->name);
+
+	if (len > sizeof(names->text) - 2)
+		len = sizeof(names->text) - 2;
+	names->text[0] = '{';
+	memcpy(names->text + 1, entry->policy->name, len);
+	names->text[len + 1] = '}';
+	*replacement = slice_of(names->text, len + 2);
+}
+
+struct slice secret_redact(const struct secret_store *store, struct slice text, struct arena *arena)
+{
+	struct names_context names;
+	struct secret_output out;
+	struct scan_hit hit;
+
+	if (!secret_find(store, text, 0, &hit))
+		return text;
+	/* A name may be longer than its placeholder; the text is cut if it must be. */
+	out = (struct secret_output){arena_alloc_bytes(arena, text.len * 2 + 256),
+				     text.len * 2 + 256, 0};
+	if (!out.bytes)
+		return (struct slice){NULL, 0};
+	secret_rewrite(store, text, replace_by_name, &names, &out);
+	return slice_of(out.bytes, out.length);
+}

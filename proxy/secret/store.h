@@ -1,0 +1,76 @@
+/*
+ * The secrets of one sandbox, as its worker holds them: the real values in locked memory, the
+ * placeholders that stand for them, and a scanner that finds the placeholders.
+ *
+ * A placeholder is looked up in the store of the sandbox that the connection came from, and nowhere
+ * else (design section 3, rule 7): another sandbox's is just text.
+ *
+ * States: entries are added, then secret_store_seal() is called once, then the store is read only.
+ */
+#ifndef PROXY_SECRET_STORE_H
+#define PROXY_SECRET_STORE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/locked.h"
+#include "policy/policy.h"
+#include "proxy/secret/scan.h"
+
+enum {
+	SECRET_VALUE_MAX_BYTES = 32 << 10,
+	SECRET_STORE_BYTES = 1 << 20, /* of locked memory for the values */
+};
+
+struct secret_entry {
+	const struct policy_secret *policy;
+	struct slice placeholder;
+	struct slice value; /* in locked memory */
+};
+
+struct secret_store {
+	struct locked values;
+	struct arena texts;
+	struct secret_entry entries[POLICY_SECRETS_MAX];
+	size_t count;
+	struct scanner *scanner;
+};
+
+int secret_store_init(struct secret_store *store, struct error *err);
+void secret_store_free(struct secret_store *store);
+
+/* Checks that VALUE can stand in the slots of SECRET: not empty, not too long, no control bytes
+ * (CR, LF and NUL among them, threat S12), no colon for a Basic user. The error names the secret
+ * and never shows the value. */
+int secret_check_value(const struct policy_secret *secret, struct slice value, struct error *err);
+
+/* Adds a secret; VALUE is copied to locked memory. */
+int secret_store_add(struct secret_store *store, const struct policy_secret *secret,
+		     struct slice placeholder, struct slice value, struct error *err);
+
+int secret_store_seal(struct secret_store *store, struct error *err);
+
+/* The entry of the first placeholder in TEXT from FROM on, or NULL. */
+const struct secret_entry *secret_find(const struct secret_store *store, struct slice text,
+				       size_t from, struct scan_hit *hit);
+
+/* TEXT with each placeholder written as {NAME}, for logs and messages: TEXT itself when it has
+ * none, else in ARENA. ptr is NULL without memory. */
+struct slice secret_redact(const struct secret_store *store, struct slice text,
+			   struct arena *arena);
+
+/* TEXT with each placeholder replaced by what REPLACE says (an empty slice takes it out); where it
+ * says no (returns false), the placeholder stays. The result is in OUT's memory; 0, or ERROR_LIMIT
+ * when OUT is too small. */
+struct secret_output {
+	char *bytes;
+	size_t size;
+	size_t length;
+};
+
+typedef void secret_replace(void *context, const struct secret_entry *entry,
+			    struct slice *replacement);
+
+int secret_rewrite(const struct secret_store *store, struct slice text, secret_replace *replace,
+		   void *context, struct secret_output *out);
+
+#endif
