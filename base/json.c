@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 struct json json_of(char *bytes, size_t size)
 {
@@ -64,43 +65,6 @@ void json_close_array(struct json *j)
 	j->need_comma = true;
 }
 
-/* The length of the UTF-8 sequence (RFC 3629) at P, or 0 if there is none. Surrogates and overlong
- * forms are none. */
-static size_t utf8_sequence(const unsigned char *p, size_t left)
-{
-	unsigned char first = p[0];
-	unsigned char lowest = 0x80, highest = 0xbf;
-	size_t len;
-
-	if (first < 0x80)
-		return 1;
-	if (first >= 0xc2 && first <= 0xdf)
-		len = 2;
-	else if (first >= 0xe0 && first <= 0xef)
-		len = 3;
-	else if (first >= 0xf0 && first <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	if (left < len)
-		return 0;
-	if (first == 0xe0)
-		lowest = 0xa0;
-	else if (first == 0xed)
-		highest = 0x9f;
-	else if (first == 0xf0)
-		lowest = 0x90;
-	else if (first == 0xf4)
-		highest = 0x8f;
-	if (p[1] < lowest || p[1] > highest)
-		return 0;
-	for (size_t i = 2; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return len;
-}
-
 static bool is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
@@ -152,7 +116,7 @@ static void put_escaped(struct json *j, struct slice value)
 		i = run;
 		if (i == value.len)
 			break;
-		len = utf8_sequence(p + i, value.len - i);
+		len = utf8_sequence(slice_from(value, i));
 		if (len == 0) {
 			put(j, "\\ufffd", 6);
 			i++;

@@ -49,11 +49,12 @@ int host_parse(struct slice text, struct host *host);
 int host_parse_name(struct slice text, struct host *host);
 
 /* Parses host [ ":" port ] (RFC 3986 section 3.2, no userinfo). PORT is DEFAULT_PORT when none is
- * given; an empty, zero or too large port is ERROR_SYNTAX. */
+ * given; an empty, zero or too large port, or one with leading zeros, is ERROR_SYNTAX. */
 int host_parse_authority(struct slice text, uint16_t default_port, struct host *host,
 			 uint16_t *port);
 
-/* The canonical text of an address. BYTES has 4 or 16 bytes as LEN says. */
+/* The canonical text of an address. BYTES has 4 or 16 bytes as LEN says; a v4-mapped IPv6 address
+ * is the IPv4 address in it. */
 void host_from_address(const void *bytes, size_t len, struct host *host);
 
 /* The address's bytes, for HOST_IPV4 (4) or HOST_IPV6 (16); returns their number, 0 for a name. */

@@ -1,0 +1,62 @@
+#include "base/utf8.h"
+
+static size_t length_by_first_byte(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first >= 0xc2 && first <= 0xdf)
+		return 2;
+	if (first >= 0xe0 && first <= 0xef)
+		return 3;
+	if (first >= 0xf0 && first <= 0xf4)
+		return 4;
+	return 0;
+}
+
+/* Some first bytes narrow the second: to shut out overlong forms, surrogates, and what is past
+ * U+10FFFF. */
+static bool second_byte_fits(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xe0:
+		return second >= 0xa0;
+	case 0xed:
+		return second <= 0x9f;
+	case 0xf0:
+		return second >= 0x90;
+	case 0xf4:
+		return second <= 0x8f;
+	default:
+		return true;
+	}
+}
+
+size_t utf8_sequence(struct slice s)
+{
+	const unsigned char *p = (const unsigned char *)s.ptr;
+	size_t len;
+
+	if (s.len == 0)
+		return 0;
+	len = length_by_first_byte(p[0]);
+	if (len == 0 || s.len < len)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return len == 1 || second_byte_fits(p[0], p[1]) ? len : 0;
+}
+
+size_t utf8_decode(struct slice s, uint32_t *code_point)
+{
+	static const unsigned char first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	size_t len = utf8_sequence(s);
+
+	if (len == 0)
+		return 0;
+	*code_point = (unsigned char)s.ptr[0] & first_bits[len];
+	for (size_t i = 1; i < len; i++)
+		*code_point = *code_point << 6 | ((unsigned char)s.ptr[i] & 0x3f);
+	return len;
+}

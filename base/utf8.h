@@ -1,0 +1,13 @@
+/* UTF-8 (RFC 3629), strict: no surrogates, no overlong forms, nothing past U+10FFFF. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include "base/slice.h"
+
+/* The length of the character that S starts with, 1 to 4 bytes, or 0 if there is none. */
+size_t utf8_sequence(struct slice s);
+
+/* The same, with the character's code point stored. */
+size_t utf8_decode(struct slice s, uint32_t *code_point);
+
+#endif

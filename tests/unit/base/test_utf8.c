@@ -1,0 +1,68 @@
+#include "base/utf8.h"
+
+#include "tests/unit/allocation.h"
+
+static void decodes_the_ends_of_every_length(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		uint32_t code_point;
+	} rows[] = {
+		{"\x01", 1, 0x01},
+		{"\x7f", 1, 0x7f},
+		{"\xc2\x80", 2, 0x80},
+		{"\xdf\xbf", 2, 0x7ff},
+		{"\xe0\xa0\x80", 3, 0x800},
+		{"\xed\x9f\xbf", 3, 0xd7ff},
+		{"\xee\x80\x80", 3, 0xe000},
+		{"\xef\xbf\xbf", 3, 0xffff},
+		{"\xf0\x90\x80\x80", 4, 0x10000},
+		{"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t code_point = 0;
+
+		assert_int_equal(utf8_decode(slice_from_text(rows[i].bytes), &code_point),
+				 rows[i].len);
+		assert_int_equal(code_point, rows[i].code_point);
+	}
+}
+
+static void refuses_what_is_not_utf8(void **state)
+{
+	static const char *const rows[] = {
+		"\x80",
+		"\xbf",
+		"\xc0\xaf",	    /* overlong slash */
+		"\xc1\xbf",	    /* overlong */
+		"\xe0\x9f\xbf",	    /* overlong */
+		"\xf0\x8f\xbf\xbf", /* overlong */
+		"\xed\xa0\x80",	    /* surrogate */
+		"\xf4\x90\x80\x80", /* past the last */
+		"\xf5\x80\x80\x80",
+		"\xff",
+		"\xc2",
+		"\xe2\x82",
+		"\xf0\x9f\x9a",
+		"\xe2\x28\xa1",
+		"\xc2\xc2",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(utf8_sequence(slice_from_text(rows[i])), 0);
+	assert_int_equal(utf8_sequence(SLICE_EMPTY), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(decodes_the_ends_of_every_length),
+		cmocka_unit_test(refuses_what_is_not_utf8),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
