@@ -134,7 +134,8 @@ static bool free_space_has_room(int fd)
 
 	if (fstatvfs(fd, &status) < 0)
 		return false;
-	return status.f_bavail > JOURNAL_ROOM_BYTES / status.f_frsize;
+	/* Some have no size to tell. */
+	return status.f_blocks == 0 || status.f_bavail > JOURNAL_ROOM_BYTES / status.f_frsize;
 }
 
 /* Twice the room, so that not each batch has to ask. */
