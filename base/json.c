@@ -70,11 +70,21 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-static void put_escaped_byte(struct json *j, unsigned char c)
+static void put_escape(struct json *j, unsigned int unit)
 {
 	static const char digits[] = "0123456789abcdef";
-	char escape[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+	char escape[6] = {'\\',
+			  'u',
+			  digits[unit >> 12 & 15],
+			  digits[unit >> 8 & 15],
+			  digits[unit >> 4 & 15],
+			  digits[unit & 15]};
 
+	put(j, escape, sizeof(escape));
+}
+
+static void put_escaped_byte(struct json *j, unsigned char c)
+{
 	switch (c) {
 	case '"':
 		put(j, "\\\"", 2);
@@ -92,14 +102,20 @@ static void put_escaped_byte(struct json *j, unsigned char c)
 		put(j, "\\t", 2);
 		return;
 	default:
-		put(j, escape, sizeof(escape));
+		put_escape(j, c);
 	}
 }
 
-/* Two-byte C1 controls (U+0080 to U+009F) are escaped as well: terminals obey some of them. */
-static bool is_c1_control(const unsigned char *p, size_t len)
+static void put_character(struct json *j, struct slice character, uint32_t code)
 {
-	return len == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+	if (!utf8_is_unseen(code)) {
+		put(j, character.ptr, character.len);
+	} else if (code < 0x10000) {
+		put_escape(j, code);
+	} else {
+		put_escape(j, 0xd800 + ((code - 0x10000) >> 10));
+		put_escape(j, 0xdc00 + ((code - 0x10000) & 0x3ff));
+	}
 }
 
 static void put_escaped(struct json *j, struct slice value)
@@ -109,6 +125,7 @@ static void put_escaped(struct json *j, struct slice value)
 
 	while (i < value.len) {
 		size_t run = i, len;
+		uint32_t code;
 
 		while (run < value.len && is_plain(p[run]))
 			run++;
@@ -116,18 +133,15 @@ static void put_escaped(struct json *j, struct slice value)
 		i = run;
 		if (i == value.len)
 			break;
-		len = utf8_sequence(slice_from(value, i));
+		len = utf8_decode(slice_from(value, i), &code);
 		if (len == 0) {
 			put(j, "\\ufffd", 6);
 			i++;
 		} else if (len == 1) {
 			put_escaped_byte(j, p[i]);
 			i++;
-		} else if (is_c1_control(p + i, len)) {
-			put_escaped_byte(j, p[i + 1]);
-			i += 2;
 		} else {
-			put(j, value.ptr + i, len);
+			put_character(j, slice_of(value.ptr + i, len), code);
 			i += len;
 		}
 	}
@@ -141,6 +155,11 @@ void json_text(struct json *j, const char *name, struct slice value)
 	put_char(j, '"');
 }
 
+static bool is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
 void json_text_cut(struct json *j, const char *name, struct slice value, size_t max_bytes)
 {
 	size_t len = max_bytes;
@@ -149,7 +168,8 @@ void json_text_cut(struct json *j, const char *name, struct slice value, size_t 
 		json_text(j, name, value);
 		return;
 	}
-	while (len && ((unsigned char)value.ptr[len] & 0xc0) == 0x80)
+	/* No further than a character is long: what is not UTF-8 must not make the text shorter. */
+	while (len && max_bytes - len < UTF8_MAX_BYTES - 1 && is_continuation(value.ptr[len]))
 		len--;
 	begin_value(j, name);
 	put_char(j, '"');

@@ -1,8 +1,9 @@
 /*
  * A JSON writer (RFC 8259) for records and denials. It writes into memory of its user and never
  * past it; a value that does not fit sets a sticky error. Text from outside is escaped so that one
- * record stays one line: control bytes, DEL, the quote, the backslash, and what is not valid UTF-8
- * (each such byte as U+FFFD). Commas are put where they belong.
+ * record stays one line and shows what it holds: control characters, the quote, the backslash, line
+ * separators, characters without width or that turn the direction of text, and what is not valid
+ * UTF-8 (each such byte as U+FFFD). Commas are put where they belong.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H

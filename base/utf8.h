@@ -2,12 +2,21 @@
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/slice.h"
+
+enum { UTF8_MAX_BYTES = 4 };
 
 /* The length of the character that S starts with, 1 to 4 bytes, or 0 if there is none. */
 size_t utf8_sequence(struct slice s);
 
 /* The same, with the character's code point stored. */
 size_t utf8_decode(struct slice s, uint32_t *code_point);
+
+/* Characters that a reader does not see, or that change how others are shown: control characters,
+ * line separators, marks of width and direction, tags. */
+bool utf8_is_unseen(uint32_t code_point);
 
 #endif

@@ -2,15 +2,24 @@
  * The journal: the file of audit records, JSON Lines with a hash chain.
  *
  * Each line is {"v":1,"seq":N,BODY...,"prev":"H"}, where H is the SHA-256, in lower-case hex, of
- * the line before it without its newline; the first line of a file has 64 zeros. seq counts from 1
- * in a file. Several supervisors may write to one file: each batch is written under a lock (flock),
- * after the end of the file, and the chain goes on from whatever is there. A file whose last line
- * was cut off by a crash gets a newline, and the chain goes on from the cut line, which verify
- * reports.
+ * the line before it without its newline; the first line of a chain has 64 zeros. seq counts from
+ * 1. Several supervisors may write to one file: each batch is written under a lock (flock), after
+ * the end of the file, and the chain goes on from whatever is there. A file whose last line was cut
+ * off by a crash gets a newline, and the chain goes on from the cut line, which verify reports.
+ *
+ * A file that was moved away (rotated) or deleted is noticed at the next batch, which goes into a
+ * new file at the same path, with the chain and seq unbroken: the new file's first "prev" is the
+ * hash of the old file's last line. Likewise when lines were taken off the end: the chain goes on
+ * from the line that this journal wrote last, so that verify tells of the gap (threat C12).
  *
  * Room on the disk is set aside ahead (fallocate, keeping the size), so that a reservation in the
- * ring stands for real room. When there is none, the journal says ERROR_LIMIT, writes nothing by
- * halves, and can be tried again later.
+ * ring stands for real room; where the file system can't do that, its free space is looked at
+ * instead. When there is none, the journal says ERROR_LIMIT, leaves no half line, and can be tried
+ * again later. The process must ignore SIGXFSZ if it has a limit on the size of files.
+ *
+ * Nothing is synced: a crash of the machine may lose what the kernel had not written yet.
+ *
+ * A journal takes about 540 KB of memory, all of it when it is opened. One thread.
  */
 #ifndef PROXY_AUDIT_JOURNAL_H
 #define PROXY_AUDIT_JOURNAL_H
@@ -18,45 +27,73 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "base/error.h"
+#include "base/slice.h"
+#include "proxy/audit/line.h"
+#include "proxy/audit/ring.h"
 
 enum {
-	JOURNAL_ROOM_BYTES = 1 << 20, /* kept free ahead */
-	JOURNAL_HASH_TEXT = 64,
+	JOURNAL_ROOM_BYTES = 1 << 20,	 /* kept free ahead */
+	JOURNAL_BATCH_BYTES = 256 << 10, /* of lines that are written at once */
+	JOURNAL_PATH_BYTES = 4096,
 };
 
 struct journal {
 	int fd;
-	char path[4096];
-	uint64_t seq;			      /* of the last line */
-	char previous[JOURNAL_HASH_TEXT + 1]; /* hash of the last line */
-	uint64_t end;			      /* the file's length after our last write */
-	uint64_t allocated;		      /* up to where room is set aside */
-	struct buffer batch;		      /* lines not written yet */
+	char path[JOURNAL_PATH_BYTES];	   /* absolute */
+	uint64_t seq;			   /* of the last line */
+	char previous[LINE_HASH_TEXT + 1]; /* hash of the last line */
+	uint64_t end;			   /* the file's length after our last write */
+	bool torn;			   /* the file ends in a line that was cut off */
+	bool resumed; /* seq and previous are set; false in a file not seen yet */
+	bool has_room;
+	char *batch; /* bodies not written yet, each after its length */
+	size_t batch_used;
+	size_t batch_lines_bytes; /* what they take at most as lines */
 	size_t pending;
+	char *lines; /* the batch's lines, while they are written */
+	struct line_hasher hasher;
 };
 
 /* Opens or creates the file at PATH, mode 0600, for appending; its folder must exist. Refuses what
- * is not a regular file or has no room, saying which. */
+ * is not a regular file, has something else in it than a journal, or has no room, saying which. */
 int journal_open(struct journal *journal, const char *path, struct error *err);
 
 /* The default path: $XDG_STATE_HOME/sallyport/audit.jsonl or ~/.local/state/sallyport/audit.jsonl;
  * makes the folders (0700). */
 int journal_default_path(char *path, size_t size, struct error *err);
 
+/* The same for those who read: makes nothing. */
+int journal_name_default_path(char *path, size_t size, struct error *err);
+
 /* Adds a record whose body (from audit_record_format()) came from a worker; a body that is not one
- * line of printable JSON is written as a record that says so. The line is not in the file before
- * journal_flush(). 0, or -ENOMEM. */
+ * is written as a record that says so. The line is not in the file before journal_flush(). A full
+ * batch is written first: 0, or what journal_flush() said, and then BODY was not taken. */
 int journal_add(struct journal *journal, struct slice body);
 
-/* Writes what was added. 0; ERROR_LIMIT when the disk is full (nothing is lost: call again later);
- * or a negated errno. */
+/* Whether the next journal_add() must write the batch first. */
+bool journal_is_full(const struct journal *journal);
+
+/* Writes what was added. 0; ERROR_LIMIT when the disk is full; ERROR_TIMEOUT when another process
+ * does not let go of the file's lock; ERROR_VERIFY when the file's end is no journal's; or a
+ * negated errno. Nothing is lost by a failure, or written twice: call again later. */
 int journal_flush(struct journal *journal);
 
 /* Whether there is room for another batch, setting it aside if possible. */
 bool journal_has_room(struct journal *journal);
 
+/* Moves what RING holds into the file, for the consumer's side of the ring to be called when it is
+ * woken and, while the ring is blocked, from time to time. The ring is blocked while the journal
+ * cannot write or has no room ahead. Returns 0; 1 when there is more and it is another ring's turn;
+ * ERROR_SYNTAX when the ring is inconsistent and its worker must be ended; or what journal_flush()
+ * said, and then what is not written stays in the ring and the batch. */
+int journal_drain(struct journal *journal, struct audit_ring *ring);
+
+/* Fills ERR with what CODE, from journal_flush(), means for a person: what, where, how to mend it.
+ * Returns CODE. */
+int journal_explain(const struct journal *journal, int code, struct error *err);
+
+/* What was added and not flushed is lost. */
 void journal_close(struct journal *journal);
 
 #endif

@@ -29,18 +29,29 @@
 #include "base/slice.h"
 #include "proxy/audit/record.h"
 
-enum { AUDIT_RING_BYTES = 32 << 20 }; /* of address space; pages are touched as they are used */
+enum {
+	AUDIT_RING_BYTES = 32 << 20, /* of address space; pages are touched as they are used */
+	AUDIT_SLOT_BYTES = 8 + (AUDIT_BODY_MAX + 7) / 8 * 8, /* what a reservation is worth */
+};
 
+struct audit_ring_shared;
+
+/* One process's end of a ring. All but the first five are the end's own copies, so that neither has
+ * to believe what the other could have written to them. */
 struct audit_ring {
 	struct audit_ring_shared *shared;
 	char *bytes;
 	size_t size;
 	int memory_fd; /* both are passed to the worker */
 	int wake_fd;
-	uint64_t tail; /* the consumer's own copy */
+	uint64_t head;	      /* producer: bytes ever committed */
+	uint64_t tail;	      /* consumer: bytes ever read; producer: as last seen */
+	uint64_t outstanding; /* producer: reservations not committed or released */
+	bool unannounced;     /* producer: something was committed since the last notify */
 };
 
-/* Makes the memory (a sealed memfd: it can't be shrunk under the consumer) and the eventfd. */
+/* Makes the memory (a sealed memfd: it can't be shrunk under the consumer) and the eventfd. BYTES
+ * is rounded up to a power of two, and to room for one record at least. */
 int audit_ring_create(struct audit_ring *ring, size_t bytes, struct error *err);
 
 /* Maps a ring made by another process from its descriptors, which the ring then owns. */

@@ -63,6 +63,15 @@ static void text_is_always_valid_utf8(void **state)
 	assert_text(SLICE_LITERAL("\xf4\x90\x80\x80"), "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");
 }
 
+static void text_shows_what_it_holds(void **state)
+{
+	(void)state;
+	assert_text(SLICE_LITERAL("a\xe2\x80\xa8z"), "\"a\\u2028z\"");
+	assert_text(SLICE_LITERAL("\xe2\x80\xaegpj.exe"), "\"\\u202egpj.exe\"");
+	assert_text(SLICE_LITERAL("\xe2\x80\x8b\xef\xbb\xbf"), "\"\\u200b\\ufeff\"");
+	assert_text(SLICE_LITERAL("\xf3\xa0\x81\x81"), "\"\\udb40\\udc41\"");
+}
+
 static void decimals_drop_their_zeros(void **state)
 {
 	char out[64];
@@ -108,15 +117,28 @@ static void cut_text_ends_at_a_character(void **state)
 	assert_memory_equal(out, "\"ab...\"", 7);
 }
 
+static void bytes_that_are_no_text_are_not_cut_short(void **state)
+{
+	char out[128];
+	struct json j = json_of(out, sizeof(out));
+
+	(void)state;
+	json_text_cut(&j, NULL, SLICE_LITERAL("abcd\x80\x80\x80\x80\x80\x80\x80\x80"), 9);
+	assert_int_equal(json_length(&j), strlen("\"abcd\\ufffd\\ufffd...\""));
+	assert_memory_equal(out, "\"abcd\\ufffd\\ufffd...\"", json_length(&j));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nested_values_get_their_commas),
 		cmocka_unit_test(text_cannot_break_out_of_its_line),
 		cmocka_unit_test(text_is_always_valid_utf8),
+		cmocka_unit_test(text_shows_what_it_holds),
 		cmocka_unit_test(decimals_drop_their_zeros),
 		cmocka_unit_test(a_full_writer_stops_and_says_so),
 		cmocka_unit_test(cut_text_ends_at_a_character),
+		cmocka_unit_test(bytes_that_are_no_text_are_not_cut_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

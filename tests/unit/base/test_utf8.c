@@ -57,11 +57,24 @@ static void refuses_what_is_not_utf8(void **state)
 	assert_int_equal(utf8_sequence(SLICE_EMPTY), 0);
 }
 
+static void knows_what_hides(void **state)
+{
+	static const uint32_t unseen[] = {0, 0x1b, 0x7f, 0x9b, 0x200b, 0x202e, 0x2066, 0xe0041};
+	static const uint32_t seen[] = {' ', '~', 0xa1, 0xe9, 0x20ac, 0x4e2d, 0x1f6aa};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+		assert_true(utf8_is_unseen(unseen[i]));
+	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
+		assert_false(utf8_is_unseen(seen[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decodes_the_ends_of_every_length),
 		cmocka_unit_test(refuses_what_is_not_utf8),
+		cmocka_unit_test(knows_what_hides),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
