@@ -10,6 +10,7 @@
 #ifndef PROXY_DNS_NAMES_H
 #define PROXY_DNS_NAMES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "policy/host.h"
@@ -21,19 +22,24 @@ enum {
 
 struct names;
 
+/* Room for at most MAX names (no more than NAMES_MAX). NULL without memory. */
 struct names *names_create(size_t max);
 void names_free(struct names *names);
 
-/* The synthetic addresses of NAME, made if it has none. 0, ERROR_LIMIT when all are taken, or
- * -ENOMEM. */
+/* The synthetic addresses of NAME (a HOST_NAME), made if it has none. 0, ERROR_LIMIT when all are
+ * taken, or -ENOMEM. */
 int names_assign(struct names *names, const struct host *name, uint8_t ipv4[4], uint8_t ipv6[16]);
 
-/* The name behind an address of 4 or 16 bytes, or NULL. */
+/* The name behind an address of 4 or 16 bytes, or NULL. Valid until names_free(). */
 const struct host *names_find(const struct names *names, const uint8_t *address, size_t len);
 
 /* Whether the address is of a synthetic range at all. */
 bool names_is_synthetic(const uint8_t *address, size_t len);
 
 size_t names_count(const struct names *names);
+
+/* Whether NAME is "localhost" or below it: it means the asker's own machine and never leaves it
+ * (RFC 6761 section 6.3). */
+bool names_is_localhost(const struct host *name);
 
 #endif

@@ -1,7 +1,13 @@
 /*
  * DNS messages (RFC 1035 section 4), as much as the sandbox's resolver needs: one question in, an
- * answer out. Anything else in a query (other opcodes, several questions, answers, compressed or
- * malformed names) is answered with an error or, when not even that can be said, not at all.
+ * answer out. Anything else in a query (other opcodes, several questions (RFC 9619), answers,
+ * compressed or malformed names, records that are not EDNS, bytes behind the end) is answered with
+ * an error or, when not even that can be said, not at all.
+ *
+ * EDNS is RFC 6891: version 0, unknown options passed over, more than one OPT record refused.
+ * Extended errors (RFC 8914) are sent to askers that speak EDNS. Of what was received, an answer
+ * repeats the identifier, the bits RD, CD and DO, and the question when it was well-formed; nothing
+ * else.
  */
 #ifndef PROXY_DNS_WIRE_H
 #define PROXY_DNS_WIRE_H
@@ -17,8 +23,10 @@ enum {
 	DNS_UDP_DEFAULT_BYTES = 512,
 	DNS_UDP_MAX_BYTES = 1232, /* what we send and advertise (no fragments) */
 	DNS_MESSAGE_MAX_BYTES = 65535,
+	DNS_NAME_MAX_BYTES = 255, /* on the wire (RFC 1035 section 2.3.4) */
 	DNS_ANSWERS_MAX = 4,
 	DNS_TTL_S = 60,
+	DNS_CLASS_IN = 1,
 };
 
 enum dns_type {
@@ -53,13 +61,15 @@ enum dns_extended {
 struct dns_question {
 	uint16_t id;
 	uint16_t flags;		/* as received */
-	struct slice name_wire; /* the question's name, as received (its case is given back) */
+	struct slice name_wire; /* the question's name, as received (its case is given back); a view
+				 * of the message, empty when there is no well-formed question */
 	bool name_is_host;	/* NAME is set: it is a well-formed host name */
 	struct host name;
 	char shown[HOST_TEXT_MAX * 4 + 1]; /* the name as text for the log, escaped (RFC 4343) */
 	uint16_t type;
 	uint16_t class;
 	bool has_edns;
+	bool dnssec_ok;		/* the bit DO (RFC 3225), given back */
 	uint16_t udp_bytes;	/* the asker's limit, at least 512 */
 	enum dns_rcode problem; /* DNS_NOERROR, or what is wrong with the query */
 };
@@ -74,14 +84,15 @@ struct dns_answer {
 	const char *extended_text;		/* may be NULL */
 	uint8_t addresses[DNS_ANSWERS_MAX][16]; /* 4 or 16 bytes each, by the question's type */
 	size_t address_count;
+	const struct host *target; /* of a PTR record, or NULL */
 };
 
-/* Writes the response to QUESTION, at most LIMIT bytes, truncated with the TC bit if it must be.
- * The length. */
+/* Writes the response to QUESTION, at most LIMIT bytes (DNS_UDP_DEFAULT_BYTES or more), truncated
+ * with the TC bit if it must be. The length. */
 size_t dns_write_response(const struct dns_question *question, const struct dns_answer *answer,
 			  char *out, size_t limit);
 
-/* "A", "AAAA", "TYPE65280" and so on. Not for use by several threads. */
+/* "A", "AAAA", "TYPE65280" (RFC 3597) and so on. Not for use by several threads. */
 const char *dns_type_name(uint16_t type);
 const char *dns_rcode_name(enum dns_rcode rcode);
 

@@ -1,8 +1,12 @@
 /*
  * Which addresses may be dialled (design section 3, rule 3; threats D3, D4, H16, N9). Public
- * unicast addresses may. Private ones only inside a range that the policy lists under "network:
- * private". Metadata services never, whatever the policy says. Addresses that carry an IPv4 address
- * inside (v4-mapped, v4-compatible, NAT64, 6to4, Teredo) are judged by that one too.
+ * unicast addresses may. Special-purpose ones (the IANA registries of RFC 6890) only inside a range
+ * that the policy lists under "network: private", which may be any of them, loopback included, but
+ * for these, which are never dialled whatever the policy says: metadata services of clouds,
+ * link-local, multicast, broadcast, unspecified, and the sandboxes' synthetic addresses.
+ *
+ * Addresses that carry an IPv4 address inside (v4-mapped, v4-compatible, NAT64, 6to4, Teredo) are
+ * judged by that one too: both must pass.
  */
 #ifndef PROXY_ENGINE_ADDRESS_H
 #define PROXY_ENGINE_ADDRESS_H
@@ -20,7 +24,8 @@ struct address {
 enum { ADDRESS_TEXT_BYTES = INET6_ADDRSTRLEN };
 
 /* 0, or ERROR_DENIED with WHY set to the class that forbids it: "loopback", "private (RFC 1918)",
- * "link-local", "cloud metadata service", "multicast", ... */
+ * "link-local", "cloud metadata service", "multicast", ... An address whose length is neither 4
+ * nor 16 is denied too. */
 int address_check(const struct address *address, const struct policy *policy, const char **why);
 
 void address_format(const struct address *address, char text[ADDRESS_TEXT_BYTES]);
