@@ -55,8 +55,9 @@ void diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity s
 	__attribute__((format(printf, 5, 6)));
 
 /* Renders all of them, in the order of their lines, as text that ends in a newline, in new memory
- * that the caller frees. NULL without memory. Control bytes of the source are shown as "?". */
-char *diagnostics_render(struct diagnostics *diagnostics);
+ * that the caller frees. NULL without memory. What is not visible in the source is shown as "?".
+ */
+char *diagnostics_render(const struct diagnostics *diagnostics);
 
 /* The entry of WORDS nearest to WORD by edit distance, or NULL if none is near. */
 const char *diagnostic_nearest(struct slice word, const char *const words[], size_t count);

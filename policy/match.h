@@ -18,10 +18,14 @@ struct policy_request {
 	const struct path *path;
 };
 
+enum { POLICY_REASON_BYTES = 640 };
+
+/* REASON may point into TEXT: a verdict must not be copied. */
 struct policy_verdict {
 	bool allow;
 	const struct policy_rule *rule; /* the one that decided, or NULL: nothing matched */
 	const char *reason;		/* why it is denied, for people; never NULL on a denial */
+	char text[POLICY_REASON_BYTES]; /* UTF-8, no control characters */
 };
 
 /* The verdict on one HTTP request. The mode is not looked at: in observe mode the caller goes on.
@@ -30,13 +34,14 @@ void policy_decide_request(const struct policy *policy, const struct policy_requ
 			   struct policy_verdict *verdict);
 
 enum policy_tls_route {
-	POLICY_TLS_INSPECT, /* some https rule names this host and port */
-	POLICY_TLS_PASS,    /* the first rule that names it is an allowing tls:// one */
-	POLICY_TLS_REFUSE,  /* no rule allows anything there, or a tls:// deny comes first */
+	POLICY_TLS_INSPECT, /* the first rule that names this host and port is an https one */
+	POLICY_TLS_PASS,    /* it is an allowing tls:// one */
+	POLICY_TLS_REFUSE, /* it denies tls:// or, without a scheme, everything; or there is none */
 };
 
 /* What to do with a TLS connection to HOST and PORT, before any byte of HTTP is seen. VERDICT has
- * the rule for POLICY_TLS_PASS, and the reason for POLICY_TLS_REFUSE. */
+ * the rule, if there is one, and allows only POLICY_TLS_PASS: on POLICY_TLS_INSPECT each request is
+ * judged by itself. */
 enum policy_tls_route policy_decide_tls(const struct policy *policy, const struct host *host,
 					uint16_t port, struct policy_verdict *verdict);
 
@@ -47,8 +52,8 @@ bool policy_may_http(const struct policy *policy, const struct host *host, uint1
 bool policy_names_port(const struct policy *policy, uint16_t port);
 
 /* The uses whose target, methods and every reading of the path match REQUEST: the slots that may
- * get a secret in this request. Stores at most MAX, returns how many there are in all. A request
- * that is not https has none. */
+ * get a secret in this request, once it is allowed. Stores at most MAX, returns how many there are
+ * in all. A request that is not https has none. */
 size_t policy_find_uses(const struct policy *policy, const struct policy_request *request,
 			const struct policy_use **uses, size_t max);
 
@@ -59,7 +64,8 @@ bool policy_secret_names_host(const struct policy_secret *secret, const struct h
 
 /* One line of YAML that would allow REQUEST, such as "- allow: https://h/v1/x\n  methods: [POST]"
  * with the line break written as "; ". For denials. Returns the length; OUT is NUL-terminated, and
- * never holds a byte that is not printable ASCII. */
+ * never holds a byte that is not printable ASCII. Empty when no rule could allow it (its method is
+ * not known) or when it does not fit. */
 size_t policy_suggest(const struct policy_request *request, char *out, size_t size);
 
 #endif

@@ -72,6 +72,9 @@ int path_glob_parse(struct slice text, struct path_glob *glob, const char **why)
  * lengths at worst, never exponential. */
 bool path_glob_match(const struct path_glob *glob, struct slice reading);
 
+/* Whether GLOB matches every reading of PATH. */
+bool path_glob_match_all(const struct path_glob *glob, const struct path *path);
+
 /* Whether everything that INNER matches is surely matched by OUTER too. For lint; may say false
  * when it cannot tell. */
 bool path_glob_covers(const struct path_glob *outer, const struct path_glob *inner);

@@ -147,6 +147,15 @@ bool path_glob_match(const struct path_glob *glob, struct slice reading)
 	}
 }
 
+bool path_glob_match_all(const struct path_glob *glob, const struct path *path)
+{
+	for (size_t i = 0; i < path->reading_count; i++) {
+		if (!path_glob_match(glob, path->readings[i]))
+			return false;
+	}
+	return true;
+}
+
 bool path_glob_covers(const struct path_glob *outer, const struct path_glob *inner)
 {
 	return outer->matches_all || match_by_parts(outer->text, inner->text, true);

@@ -44,15 +44,20 @@ uint16_t policy_scheme_port(enum policy_scheme scheme);
 /* [SCHEME://]HOST[:PORT][/PATH-GLOB] */
 struct policy_target {
 	enum policy_scheme scheme;
-	bool wildcard; /* "*.x": HOST is x, and any name at any depth below it matches, never x */
-	bool any_host; /* "*": every name (needs wide: true); HOST is empty */
-	struct host host;
 	uint16_t port;
-	struct path_glob path; /* of everything when none is given; not used for tls */
+	bool any_scheme; /* a denial without a scheme: https, http and tls; SCHEME is https then */
+	bool any_port;	 /* and without a port: PORT is that of https then */
+	bool wildcard;	 /* "*.x": HOST is x, and any name at any depth below it matches, never x */
+	bool any_host;	 /* "*": every name (needs wide: true), and for a denial every address; HOST
+			    is empty */
+	struct path_glob path; /* of everything when none is given, and for tls */
 	struct slice text;     /* as written */
+	struct host host;
+	struct diagnostic_place place;
 };
 
-/* Methods, upper case, as written. Empty: every known method. Matched by exact case. */
+/* Methods, upper case, as written. Matched by exact case. Empty: for a denial every method, else
+ * GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS; others must be named. */
 struct policy_methods {
 	size_t count;
 	struct slice names[POLICY_METHODS_MAX];
@@ -90,6 +95,8 @@ struct policy_use {
 	struct policy_slot slot;
 };
 
+/* Relative paths of files, and of commands with a slash in them, are made relative to the policy
+ * file's folder. */
 enum policy_source_kind {
 	POLICY_FROM_ENV,
 	POLICY_FROM_FILE,
@@ -98,7 +105,7 @@ enum policy_source_kind {
 
 struct policy_source {
 	enum policy_source_kind kind;
-	const char *name;	 /* env: the variable; file: the path as written */
+	const char *name;	 /* env: the variable; file: the path; exec: the command */
 	const char *const *argv; /* exec: NULL-terminated */
 	struct diagnostic_place place;
 };
@@ -136,6 +143,7 @@ struct policy_resolve {
 	struct host name;
 	const struct host *addresses; /* HOST_IPV4 or HOST_IPV6 */
 	size_t address_count;
+	struct diagnostic_place place;
 };
 
 enum policy_mode {
@@ -159,7 +167,7 @@ struct policy {
 	size_t secret_count;
 	const struct policy_rule *rules;
 	size_t rule_count;
-	const struct policy_resolve *resolve;
+	const struct policy_resolve *resolve; /* sorted by name */
 	size_t resolve_count;
 	const struct policy_cidr *private_ranges;
 	size_t private_count;

@@ -1,0 +1,34 @@
+/*
+ * What can only be seen when all of a policy is known: rules that never decide, denials that come
+ * too late (threat C5), addresses that could not be dialled, secrets that could not be used or
+ * whose connections are passed through (S22).
+ */
+#ifndef POLICY_LINT_H
+#define POLICY_LINT_H
+
+#include "policy/matcher.h"
+#include "policy/schema.h"
+
+/* The work is bounded by comparisons, so that no policy takes long to load. */
+enum { LINT_COMPARISONS_MAX = 20000000 };
+
+struct lint {
+	struct loader *loader;
+	const struct policy *policy;
+	const struct policy_matcher *matcher;
+	size_t comparisons;
+};
+
+/* Counts one comparison; false when there have been too many. */
+bool lint_may_compare(struct lint *lint);
+
+/* Rules that earlier ones cover, and targets that could not be dialled. */
+void lint_rules(struct lint *lint);
+
+/* Uses of secrets against the rules. Only when every rule could be read. */
+void lint_secrets(struct lint *lint);
+
+/* Names under "resolve" that no rule allows. Only when every rule could be read. */
+void lint_resolve(struct lint *lint);
+
+#endif

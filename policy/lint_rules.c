@@ -1,0 +1,236 @@
+#include "policy/lint.h"
+
+#include "policy/methods.h"
+#include "policy/range.h"
+#include "policy/target.h"
+
+/* What an earlier target does to a later one whose hosts it takes in. */
+enum effect {
+	EFFECT_NONE,
+	EFFECT_PART,	 /* the earlier one allows some of what the later one denies */
+	EFFECT_COVERS,	 /* whatever the later one matches, the earlier one decides */
+	EFFECT_TOO_LATE, /* the later one denies what is allowed already */
+	EFFECT_UNOPENED, /* the earlier one is about the connection, before there are requests */
+	EFFECT_OPENED,	 /* the earlier one has the connection opened that the later would pass */
+};
+
+bool lint_may_compare(struct lint *lint)
+{
+	return lint->comparisons++ < LINT_COMPARISONS_MAX;
+}
+
+static bool is_tls(const struct policy_target *target)
+{
+	return target->scheme == POLICY_TLS;
+}
+
+/* Whether EARLIER decides at every scheme and port of LATER; of a LATER without a scheme, which is
+ * a denial, the part is enough that people think of first: https at its port. */
+static bool has_place(const struct policy_target *earlier, const struct policy_target *later)
+{
+	bool port = earlier->any_port || earlier->port == later->port;
+
+	return port && (earlier->any_scheme || earlier->scheme == later->scheme);
+}
+
+static bool takes_requests(const struct policy_rule *a, const struct policy_target *a_target,
+			   const struct policy_rule *b, const struct policy_target *b_target)
+{
+	return path_glob_covers(&a_target->path, &b_target->path) &&
+	       methods_cover(&a->methods, !a->allow, &b->methods);
+}
+
+static bool share_requests(const struct policy_rule *a, const struct policy_target *a_target,
+			   const struct policy_rule *b, const struct policy_target *b_target)
+{
+	return path_glob_overlaps(&a_target->path, &b_target->path) &&
+	       methods_overlap(&a->methods, !a->allow, &b->methods, !b->allow);
+}
+
+static bool same_hosts(const struct policy_target *a, const struct policy_target *b)
+{
+	return a->any_host == b->any_host && a->wildcard == b->wildcard &&
+	       host_equal(&a->host, &b->host);
+}
+
+/* Both decide about requests. */
+static enum effect effect_on_requests(const struct index_entry *earlier,
+				      const struct index_entry *later)
+{
+	const struct policy_rule *e = earlier->owner, *l = later->owner;
+	const struct policy_target *e_target = earlier->target, *l_target = later->target;
+
+	if (!has_place(e_target, l_target))
+		return EFFECT_NONE;
+	if (takes_requests(e, e_target, l, l_target)) {
+		if (e->allow && !l->allow)
+			return EFFECT_TOO_LATE;
+		/* What is denied at every scheme is not covered by one scheme's denial. */
+		if (l_target->any_scheme && !e_target->any_scheme)
+			return EFFECT_NONE;
+		return l_target->any_port && !e_target->any_port ? EFFECT_NONE : EFFECT_COVERS;
+	}
+	if (!e->allow || l->allow || !share_requests(e, e_target, l, l_target))
+		return EFFECT_NONE;
+	/* An exception that stands before its wider denial is how it is meant. */
+	if (same_hosts(e_target, l_target) && takes_requests(l, l_target, e, e_target))
+		return EFFECT_NONE;
+	return EFFECT_PART;
+}
+
+static bool denies_everything(const struct policy_rule *rule, const struct policy_target *target)
+{
+	return target->any_scheme && target->path.matches_all && rule->methods.count == 0;
+}
+
+/* One or both decide about connections (tls://): the first that names the host does. */
+static enum effect effect_on_connections(const struct index_entry *earlier,
+					 const struct index_entry *later)
+{
+	const struct policy_rule *e = earlier->owner, *l = later->owner;
+	const struct policy_target *e_target = earlier->target, *l_target = later->target;
+
+	if (!e_target->any_port && e_target->port != l_target->port)
+		return EFFECT_NONE;
+	if (e_target->scheme == POLICY_HTTP || l_target->scheme == POLICY_HTTP)
+		return EFFECT_NONE;
+	if (is_tls(e_target) && is_tls(l_target))
+		return e->allow && !l->allow ? EFFECT_TOO_LATE : EFFECT_COVERS;
+	if (is_tls(l_target))
+		return denies_everything(e, e_target) ? EFFECT_COVERS : EFFECT_OPENED;
+	if (l_target->any_scheme)
+		return e->allow ? EFFECT_TOO_LATE : EFFECT_NONE;
+	return EFFECT_UNOPENED;
+}
+
+static enum effect effect_of(const struct index_entry *earlier, const struct index_entry *later)
+{
+	const struct policy_rule *e = earlier->owner;
+
+	/* "*" allows names only. */
+	if (earlier->target->any_host && e->allow && later->target->host.kind != HOST_NAME)
+		return EFFECT_NONE;
+	if (is_tls(earlier->target) || is_tls(later->target))
+		return effect_on_connections(earlier, later);
+	return effect_on_requests(earlier, later);
+}
+
+static void report_covered(struct lint *lint, const struct index_entry *earlier,
+			   const struct policy_target *target, enum effect effect)
+{
+	const struct policy_rule *rule = earlier->owner;
+	const char *does = rule->allow ? "allows" : "denies";
+	struct slice text = loader_shown(earlier->target->text);
+
+	switch (effect) {
+	case EFFECT_TOO_LATE:
+		loader_report(lint->loader, target->place, "put the denial before it",
+			      "this denial comes too late: rules[%zu] on line %u allows \"%.*s\"",
+			      rule->index, rule->line, SLICE_ARGS(text));
+		return;
+	case EFFECT_UNOPENED:
+		loader_report(lint->loader, target->place,
+			      "the first rule that names a host decides",
+			      "this never matches: rules[%zu] on line %u %s \"%.*s\" before a "
+			      "request is seen",
+			      rule->index, rule->line, rule->allow ? "passes through" : "denies",
+			      SLICE_ARGS(text));
+		return;
+	case EFFECT_OPENED:
+		loader_report(
+			lint->loader, target->place, "put the tls:// rule before it",
+			"this never matches: rules[%zu] on line %u names \"%.*s\", so that the "
+			"connection is opened",
+			rule->index, rule->line, SLICE_ARGS(text));
+		return;
+	default:
+		loader_report(lint->loader, target->place, "the first rule that matches decides",
+			      "this never matches: rules[%zu] on line %u %s \"%.*s\"", rule->index,
+			      rule->line, does, SLICE_ARGS(text));
+	}
+}
+
+static void warn_of_part(struct lint *lint, const struct index_entry *earlier,
+			 const struct policy_target *target)
+{
+	const struct policy_rule *rule = earlier->owner;
+
+	loader_warn(lint->loader, target->place,
+		    "put the denial before it, if it is to deny all that it names",
+		    "some of this stays allowed: rules[%zu] on line %u allows \"%.*s\"",
+		    rule->index, rule->line, SLICE_ARGS(loader_shown(earlier->target->text)));
+}
+
+static void check_target(struct lint *lint, const struct index_entry *later)
+{
+	const struct index_entry *earlier, *part = NULL;
+	struct index_cursor cursor;
+
+	index_find_covering(&lint->matcher->rules, later->target, &cursor);
+	while ((earlier = index_next(&cursor)) && earlier->order < later->order) {
+		enum effect effect;
+
+		if (!lint_may_compare(lint))
+			return;
+		effect = effect_of(earlier, later);
+		if (effect == EFFECT_PART && !part)
+			part = earlier;
+		if (effect > EFFECT_PART) {
+			report_covered(lint, earlier, later->target, effect);
+			return;
+		}
+	}
+	if (part)
+		warn_of_part(lint, part, later->target);
+}
+
+static bool is_localhost(struct slice name)
+{
+	return slice_equal(name, SLICE_LITERAL("localhost")) ||
+	       slice_ends_with(name, SLICE_LITERAL(".localhost"));
+}
+
+static void check_dialable(struct lint *lint, const struct policy_target *target)
+{
+	const struct host *host = &target->host;
+	enum range_standing standing;
+	const char *what;
+
+	if (target->any_host)
+		return;
+	if (host->kind == HOST_NAME) {
+		if (is_localhost(host_slice(host)))
+			loader_report(lint->loader, target->place, NULL,
+				      "\"localhost\" is the sandbox itself, not a host to reach");
+		return;
+	}
+	standing = range_of_address(host, &what);
+	if (standing == RANGE_NEVER)
+		loader_report(lint->loader, target->place, NULL,
+			      "this address is %s and can never be reached", what);
+	else if (standing == RANGE_PRIVATE && !range_is_listed(lint->policy, host))
+		loader_report(lint->loader, target->place,
+			      "list its range under \"private\" in \"network\"",
+			      "this address is %s, and no range under \"private\" has it", what);
+}
+
+void lint_rules(struct lint *lint)
+{
+	size_t order = 0;
+
+	for (size_t i = 0; i < lint->policy->rule_count; i++) {
+		const struct policy_rule *rule = &lint->policy->rules[i];
+
+		for (size_t j = 0; j < rule->target_count; j++) {
+			struct index_entry entry = {
+				.order = order++,
+				.target = &rule->targets[j],
+				.owner = rule,
+			};
+
+			check_target(lint, &entry);
+			if (rule->allow)
+				check_dialable(lint, entry.target);
+		}
+	}
+}

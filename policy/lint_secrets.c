@@ -1,0 +1,188 @@
+#include "policy/lint.h"
+
+#include "policy/methods.h"
+#include "policy/target.h"
+
+/* How far a use of a secret is from any request that the rules allow. */
+struct reach {
+	bool host;    /* some rule allows the host, scheme and port */
+	bool request; /* and a path and method of the use */
+	bool closed;  /* a denial was met that leaves nothing for later rules */
+	bool opened;  /* a rule about requests was met first, so that connections are opened */
+	const struct index_entry *unopened; /* the tls:// rule that passes all of it through */
+	const struct index_entry *part;	    /* or some of it */
+};
+
+static bool is_below(const struct host *name, const struct host *suffix)
+{
+	struct slice n = host_slice(name), s = host_slice(suffix);
+
+	return n.len > s.len && slice_ends_with(n, s) && n.ptr[n.len - s.len - 1] == '.';
+}
+
+static bool allows_part(const struct policy_use *use, const struct policy_rule *rule,
+			const struct policy_target *target)
+{
+	return path_glob_overlaps(&target->path, &use->at.path) &&
+	       methods_overlap(&rule->methods, !rule->allow, &use->methods, false);
+}
+
+static bool denies_all(const struct policy_use *use, const struct policy_rule *rule,
+		       const struct policy_target *target)
+{
+	return path_glob_covers(&target->path, &use->at.path) &&
+	       methods_cover(&rule->methods, true, &use->methods);
+}
+
+/* ENTRY's target takes in every host of the use. Entries come in the order of the file. */
+static void look_at_covering(struct reach *reach, const struct policy_use *use,
+			     const struct index_entry *entry)
+{
+	const struct policy_rule *rule = entry->owner;
+	uint16_t port = use->at.port;
+
+	if (reach->closed || reach->unopened)
+		return;
+	if (matcher_names(entry, POLICY_TLS, &use->at.host, port) &&
+	    !matcher_names(entry, POLICY_HTTPS, &use->at.host, port)) {
+		if (!reach->opened && rule->allow)
+			reach->unopened = entry;
+		reach->closed = !rule->allow;
+		return;
+	}
+	if (!matcher_names(entry, POLICY_HTTPS, &use->at.host, port))
+		return;
+	reach->opened = true;
+	if (rule->allow) {
+		reach->host = true;
+		reach->request = reach->request || allows_part(use, rule, entry->target);
+	} else {
+		reach->closed = denies_all(use, rule, entry->target);
+	}
+}
+
+/* A rule for some of the hosts below the use's wildcard. */
+static void look_at_inner(struct reach *reach, const struct policy_use *use,
+			  const struct index_entry *entry)
+{
+	const struct policy_target *target = entry->target;
+	const struct policy_rule *rule = entry->owner;
+
+	if (!rule->allow || target->port != use->at.port)
+		return;
+	if (target->scheme == POLICY_TLS && !reach->part)
+		reach->part = entry;
+	if (target->scheme != POLICY_HTTPS)
+		return;
+	reach->host = true;
+	reach->request = reach->request || allows_part(use, rule, target);
+}
+
+/* Wildcards are few, and so are uses; rules may be many. */
+static void look_below_wildcard(struct lint *lint, struct reach *reach,
+				const struct policy_use *use)
+{
+	for (size_t i = 0; i < lint->policy->rule_count; i++) {
+		const struct policy_rule *rule = &lint->policy->rules[i];
+
+		for (size_t j = 0; j < rule->target_count; j++) {
+			struct index_entry entry = {.target = &rule->targets[j], .owner = rule};
+
+			if (!lint_may_compare(lint))
+				return;
+			if (is_below(&entry.target->host, &use->at.host))
+				look_at_inner(reach, use, &entry);
+		}
+	}
+}
+
+static struct reach find_reach(struct lint *lint, const struct policy_use *use)
+{
+	struct reach reach = {0};
+	struct index_cursor cursor;
+	const struct index_entry *entry;
+
+	index_find_covering(&lint->matcher->rules, &use->at, &cursor);
+	while ((entry = index_next(&cursor)) && lint_may_compare(lint))
+		look_at_covering(&reach, use, entry);
+	if (use->at.wildcard)
+		look_below_wildcard(lint, &reach, use);
+	return reach;
+}
+
+static void report_unopened(struct lint *lint, const struct policy_use *use,
+			    const struct index_entry *entry)
+{
+	const struct policy_rule *rule = entry->owner;
+
+	loader_report(
+		lint->loader, use->at.place,
+		"allow it by https://, or give the secret up for this host",
+		"rules[%zu] on line %u passes this host through unopened, where no secret can "
+		"be put in",
+		rule->index, rule->line);
+}
+
+static void warn_of_unopened_part(struct lint *lint, const struct policy_use *use,
+				  const struct index_entry *entry)
+{
+	const struct policy_rule *rule = entry->owner;
+
+	loader_warn(lint->loader, use->at.place, NULL,
+		    "rules[%zu] on line %u passes some of these hosts through unopened, where no "
+		    "secret can be put in",
+		    rule->index, rule->line);
+}
+
+static void check_use(struct lint *lint, const struct policy_use *use)
+{
+	struct reach reach = find_reach(lint, use);
+
+	if (lint->comparisons > LINT_COMPARISONS_MAX)
+		return;
+	if (reach.unopened)
+		report_unopened(lint, use, reach.unopened);
+	else if (!reach.host)
+		loader_report(lint->loader, use->at.place, "add a rule that allows it",
+			      "no rule allows this host, so that the secret could never be used");
+	else if (!reach.request)
+		loader_report(lint->loader, use->at.place,
+			      "compare the paths and methods of the rules with those of the use",
+			      "the rules allow this host, but no request that this use is for");
+	else if (reach.part)
+		warn_of_unopened_part(lint, use, reach.part);
+}
+
+void lint_secrets(struct lint *lint)
+{
+	for (size_t i = 0; i < lint->policy->secret_count; i++) {
+		const struct policy_secret *secret = &lint->policy->secrets[i];
+
+		for (size_t j = 0; j < secret->use_count; j++)
+			check_use(lint, &secret->uses[j]);
+	}
+}
+
+static bool is_allowed_somehow(const struct lint *lint, const struct host *name)
+{
+	struct index_cursor cursor;
+	const struct index_entry *entry;
+
+	index_find(&lint->matcher->rules, name, &cursor);
+	while ((entry = index_next(&cursor))) {
+		if (((const struct policy_rule *)entry->owner)->allow)
+			return true;
+	}
+	return false;
+}
+
+void lint_resolve(struct lint *lint)
+{
+	for (size_t i = 0; i < lint->policy->resolve_count; i++) {
+		const struct policy_resolve *resolve = &lint->policy->resolve[i];
+
+		if (!is_allowed_somehow(lint, &resolve->name))
+			loader_warn(lint->loader, resolve->place, "add a rule, or remove the entry",
+				    "no rule allows %s", resolve->name.text);
+	}
+}

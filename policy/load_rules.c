@@ -1,0 +1,215 @@
+#include "policy/load_methods.h"
+#include "policy/load_target.h"
+
+enum { REASON_MAX_BYTES = 300 };
+
+/* A rule as it is written, until it is known whether it allows or denies. */
+struct rule_draft {
+	const struct yaml_node *allow; /* the keys */
+	const struct yaml_node *deny;
+	const struct yaml_node *methods_key;
+	const struct yaml_node *wide_key;
+	struct policy_methods methods;
+	struct slice reason;
+	bool wide;
+	struct policy_target *targets;
+};
+
+static void read_allow(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	(void)loader;
+	((struct rule_draft *)into)->allow = key;
+}
+
+static void read_deny(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	(void)loader;
+	((struct rule_draft *)into)->deny = key;
+}
+
+static void read_methods(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	struct rule_draft *draft = into;
+
+	draft->methods_key = key;
+	load_methods(loader, key, &draft->methods);
+}
+
+static void read_reason(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	struct rule_draft *draft = into;
+
+	if (key->value->text.len > REASON_MAX_BYTES)
+		loader_report(loader, key->place, NULL, "\"reason\" has at most %d bytes",
+			      REASON_MAX_BYTES);
+	else
+		draft->reason = loader_copy(loader, key->value->text);
+}
+
+static void read_wide(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	struct rule_draft *draft = into;
+
+	draft->wide_key = key;
+	draft->wide = slice_equal(key->value->text, SLICE_LITERAL("true"));
+	if (!draft->wide && !slice_equal(key->value->text, SLICE_LITERAL("false")))
+		loader_report(loader, key->value->place, NULL, "\"wide\" must be true or false");
+}
+
+static const struct schema_row rows[] = {
+	{"allow", SCHEMA_TEXT | SCHEMA_LIST, false, "a target or a list of targets",
+	 "what may be reached: [SCHEME://]HOST[:PORT][/PATH]", .read = read_allow},
+	{"deny", SCHEMA_TEXT | SCHEMA_LIST, false, "a target or a list of targets",
+	 "what may not be reached, in every scheme and at every port unless it says one",
+	 .read = read_deny},
+	{"methods", SCHEMA_TEXT | SCHEMA_LIST, false, "a method or a list of methods",
+	 "the methods that the rule is for, as in [GET, POST]", .read = read_methods},
+	{"reason", SCHEMA_TEXT, false, "one line of text", "what a denial says",
+	 .read = read_reason},
+	{"wide", SCHEMA_TEXT, false, "true or false",
+	 "true lets a target be as wide as \"*\" or \"*.com\"", .read = read_wide},
+	{"json", SCHEMA_LATER, .help = "rules cannot look into bodies yet"},
+	{"limits", SCHEMA_LATER, .help = "rules cannot count yet"},
+	{"set", SCHEMA_LATER, .help = "rules cannot change requests yet"},
+	{"credentials", SCHEMA_LATER, .help = "secrets are bound under \"secrets\""},
+	{"websocket", SCHEMA_LATER, .help = "rules cannot open WebSockets yet"},
+};
+
+const struct schema rule_schema = {"a rule", rows, sizeof(rows) / sizeof(rows[0])};
+
+static bool is_too_wide(enum target_width width)
+{
+	return width == TARGET_SUFFIX || width == TARGET_EVERYTHING;
+}
+
+static void check_width(struct loader *loader, const struct rule_draft *draft,
+			const struct policy_target *target)
+{
+	enum target_width width = target_width(target);
+
+	if (is_too_wide(width) && !draft->wide)
+		loader_report(
+			loader, target->place, "name the hosts, or write \"wide: true\" beside it",
+			width == TARGET_SUFFIX ? "this allows every name below a public suffix"
+					       : "this allows every name there is");
+	if (width == TARGET_SHARED)
+		loader_warn(loader, target->place, "name the hosts that are meant",
+			    "anybody can get a name below this one, and what is sent there can be "
+			    "theirs");
+}
+
+static void read_target(struct loader *loader, const struct rule_draft *draft,
+			const struct yaml_node *node, struct policy_rule *rule)
+{
+	struct policy_target *target = &draft->targets[rule->target_count];
+	enum target_role role = rule->allow ? TARGET_ALLOW : TARGET_DENY;
+
+	if (node->kind == YAML_KIND_FAULTY)
+		return;
+	if (node->kind != YAML_KIND_TEXT) {
+		loader_report(loader, node->place, "as in https://example.com/**",
+			      "a target is text, not %s", yaml_kind_name(node->kind));
+		return;
+	}
+	if (!load_target(loader, node, role, target))
+		return;
+	rule->target_count++;
+	if (rule->allow)
+		check_width(loader, draft, target);
+	if (target->scheme == POLICY_TLS && draft->methods_key)
+		loader_report(loader, draft->methods_key->place,
+			      "to tell methods apart the connection must be opened: use https://",
+			      "a tls:// target has no methods, as it is not looked into");
+}
+
+static void read_targets(struct loader *loader, struct rule_draft *draft,
+			 const struct yaml_node *key, struct policy_rule *rule)
+{
+	const struct yaml_node *value = key->value;
+	size_t count = value->kind == YAML_KIND_LIST ? value->count : 1;
+
+	if (count == 0) {
+		loader_report(loader, key->place, "remove the rule if it is for nothing",
+			      "\"%s\" is an empty list", key->text.ptr);
+		return;
+	}
+	draft->targets = loader_alloc(loader, count, sizeof(*draft->targets));
+	if (!draft->targets)
+		return;
+	rule->targets = draft->targets;
+	if (value->kind == YAML_KIND_TEXT)
+		read_target(loader, draft, value, rule);
+	else
+		for (const struct yaml_node *node = value->first; node; node = node->next)
+			read_target(loader, draft, node, rule);
+}
+
+static bool needs_wide(const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->target_count; i++) {
+		if (is_too_wide(target_width(&rule->targets[i])))
+			return true;
+	}
+	return false;
+}
+
+static void check_wide_key(struct loader *loader, const struct rule_draft *draft,
+			   const struct policy_rule *rule)
+{
+	if (!draft->wide_key)
+		return;
+	if (!rule->allow)
+		loader_report(loader, draft->wide_key->place, "remove the key",
+			      "a denial may be as wide as it likes");
+	else if (draft->wide && rule->target_count && !needs_wide(rule))
+		loader_warn(loader, draft->wide_key->place, "remove the key",
+			    "no target of this rule needs \"wide\"");
+}
+
+static void read_rule(struct loader *loader, const struct yaml_node *node, struct policy_rule *rule)
+{
+	struct rule_draft draft = {0};
+
+	rule->line = node->place.line;
+	schema_read(loader, &rule_schema, node, node->place, &draft);
+	if (node->kind != YAML_KIND_MAPPING)
+		return;
+	if (!schema_gives(&rule_schema, node, "allow") && !schema_gives(&rule_schema, node, "deny"))
+		loader_report(loader, node->place, "as in - allow: https://example.com/**",
+			      "a rule needs \"allow\" or \"deny\"");
+	if (draft.allow && draft.deny) {
+		loader_report(loader, draft.deny->place, "make it two rules",
+			      "a rule either allows or denies");
+		return;
+	}
+	rule->allow = draft.allow;
+	rule->methods = draft.methods;
+	rule->reason = draft.reason;
+	if (draft.allow || draft.deny)
+		read_targets(loader, &draft, draft.allow ? draft.allow : draft.deny, rule);
+	check_wide_key(loader, &draft, rule);
+}
+
+void load_rules(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	const struct yaml_node *list = key->value;
+	struct policy *policy = into;
+	struct policy_rule *rules;
+	size_t index = 0;
+
+	if (list->count > POLICY_RULES_MAX) {
+		loader_report(loader, key->place, "one rule can list many targets",
+			      "there are %zu rules; at most %d are possible", list->count,
+			      POLICY_RULES_MAX);
+		return;
+	}
+	rules = loader_alloc(loader, list->count + 1, sizeof(*rules));
+	if (!rules)
+		return;
+	for (const struct yaml_node *node = list->first; node; node = node->next, index++) {
+		rules[index].index = index;
+		read_rule(loader, node, &rules[index]);
+	}
+	policy->rules = rules;
+	policy->rule_count = list->count;
+}

@@ -1,0 +1,14 @@
+/* The parts of a secret: where it is from, and where it may be put in. */
+#ifndef POLICY_LOAD_SECRETS_H
+#define POLICY_LOAD_SECRETS_H
+
+#include "policy/schema.h"
+
+/* "from" of the secret NAME: KEY's value, into SOURCE. */
+void load_source(struct loader *loader, const struct yaml_node *key, struct slice name,
+		 struct policy_source *source);
+
+/* "use": KEY's value, into SECRET. */
+void load_uses(struct loader *loader, const struct yaml_node *key, struct policy_secret *secret);
+
+#endif

@@ -1,0 +1,80 @@
+#include "policy/load_methods.h"
+#include "policy/load_secrets.h"
+#include "policy/load_target.h"
+#include "policy/slot.h"
+
+/* At TARGET_SHARED too: whoever asks for a name there would be given the secret. */
+static void check_width(struct loader *loader, const struct policy_target *target)
+{
+	if (target_width(target) != TARGET_NARROW)
+		loader_report(loader, target->place, "name the hosts that need the secret",
+			      "anybody can get a name that this matches, and would be given the "
+			      "secret");
+}
+
+static void read_at(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	struct policy_use *use = into;
+
+	if (load_target(loader, key->value, TARGET_USE, &use->at))
+		check_width(loader, &use->at);
+}
+
+static void read_methods(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	struct policy_use *use = into;
+
+	load_methods(loader, key, &use->methods);
+	for (size_t i = 0; i < use->methods.count; i++) {
+		if (slice_equal(use->methods.names[i], SLICE_LITERAL("TRACE")))
+			loader_report(loader, key->place, NULL,
+				      "TRACE would send the secret back in the response");
+	}
+}
+
+static void read_slot(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	struct slice text = loader_copy(loader, key->value->text);
+	struct policy_use *use = into;
+	const char *why, *hint;
+
+	if (text.ptr && slot_parse(text, &use->slot, &why, &hint) < 0)
+		loader_report(loader, key->value->place, hint, "%s", why);
+}
+
+static const struct schema_row rows[] = {
+	{"at", SCHEMA_TEXT, true, "an https target",
+	 "where the secret may be put in, as in https://api.example.com/v1/**", .read = read_at},
+	{"methods", SCHEMA_TEXT | SCHEMA_LIST, false, "a method or a list of methods",
+	 "the methods of the requests that it may be put into", .read = read_methods},
+	{"slot", SCHEMA_TEXT, true, "header NAME, basic user or basic password",
+	 "the place in the request where the placeholder stands", .read = read_slot},
+	{"set", SCHEMA_LATER, .help = "the sandbox's program writes the placeholder itself"},
+	{"sign", SCHEMA_LATER, .help = "requests cannot be signed yet"},
+};
+
+const struct schema use_schema = {"a use", rows, sizeof(rows) / sizeof(rows[0])};
+
+void load_uses(struct loader *loader, const struct yaml_node *key, struct policy_secret *secret)
+{
+	const struct yaml_node *list = key->value;
+	struct policy_use *uses;
+	size_t index = 0;
+
+	if (list->count == 0 || list->count > POLICY_USES_MAX) {
+		loader_report(loader, key->place,
+			      "a secret that may be put in nowhere is of no use",
+			      "a secret has 1 to %d uses, not %zu", POLICY_USES_MAX, list->count);
+		return;
+	}
+	uses = loader_alloc(loader, list->count, sizeof(*uses));
+	if (!uses)
+		return;
+	for (const struct yaml_node *node = list->first; node; node = node->next) {
+		uses[index].secret = secret;
+		if (schema_read(loader, &use_schema, node, node->place, &uses[index]))
+			index++;
+	}
+	secret->uses = uses;
+	secret->use_count = index;
+}

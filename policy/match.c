@@ -1,0 +1,183 @@
+#include "policy/match.h"
+
+#include "policy/matcher.h"
+#include "policy/methods.h"
+#include "policy/target.h"
+
+bool matcher_names(const struct index_entry *entry, enum policy_scheme scheme,
+		   const struct host *host, uint16_t port)
+{
+	const struct policy_rule *rule = entry->owner;
+
+	if (entry->target->any_host && host->kind != HOST_NAME && rule->allow)
+		return false;
+	return target_has_port(entry->target, scheme, port);
+}
+
+/* A tls:// denial is about the whole connection, and so about every request on it. An allowing one
+ * says nothing about requests: where it decides there are none. */
+static bool matches_request(const struct index_entry *entry, const struct policy_request *request,
+			    struct slice reading)
+{
+	const struct policy_target *target = entry->target;
+	const struct policy_rule *rule = entry->owner;
+
+	if (target->scheme == POLICY_TLS)
+		return !rule->allow && request->scheme == POLICY_HTTPS &&
+		       matcher_names(entry, POLICY_TLS, request->host, request->port);
+	return matcher_names(entry, request->scheme, request->host, request->port) &&
+	       path_glob_match(&target->path, reading) &&
+	       methods_have(&rule->methods, !rule->allow, request->method);
+}
+
+static const struct index_entry *first_match(const struct policy *policy,
+					     const struct policy_request *request,
+					     struct slice reading)
+{
+	struct index_cursor cursor;
+	const struct index_entry *entry;
+
+	index_find(&policy->matcher->rules, request->host, &cursor);
+	while ((entry = index_next(&cursor))) {
+		if (matches_request(entry, request, reading))
+			return entry;
+	}
+	return NULL;
+}
+
+static const struct policy_rule *rule_of(const struct index_entry *entry)
+{
+	return entry ? entry->owner : NULL;
+}
+
+void policy_decide_request(const struct policy *policy, const struct policy_request *request,
+			   struct policy_verdict *verdict)
+{
+	const struct path *path = request->path;
+
+	verdict->allow = false;
+	verdict->rule = NULL;
+	verdict->reason = NULL;
+	/* The reading as written comes last, so that its rule is the one that is named. */
+	for (size_t i = path->reading_count; i-- > 0;) {
+		const struct index_entry *entry = first_match(policy, request, path->readings[i]);
+
+		verdict->rule = rule_of(entry);
+		verdict->allow = verdict->rule && verdict->rule->allow;
+		if (!verdict->allow) {
+			reason_for_request(policy, request, path->readings[i], entry, verdict);
+			return;
+		}
+	}
+}
+
+/* Whether the denial leaves nothing that a request could still be allowed by. */
+static bool is_total(const struct index_entry *entry)
+{
+	const struct policy_rule *rule = entry->owner;
+
+	return entry->target->path.matches_all && rule->methods.count == 0;
+}
+
+static enum policy_tls_route route_of(const struct index_entry *entry)
+{
+	const struct policy_rule *rule = entry->owner;
+
+	if (entry->target->scheme == POLICY_TLS)
+		return rule->allow ? POLICY_TLS_PASS : POLICY_TLS_REFUSE;
+	return entry->target->any_scheme && is_total(entry) ? POLICY_TLS_REFUSE
+							    : POLICY_TLS_INSPECT;
+}
+
+static const struct index_entry *first_for_tls(const struct policy *policy, const struct host *host,
+					       uint16_t port)
+{
+	struct index_cursor cursor;
+	const struct index_entry *entry;
+
+	index_find(&policy->matcher->rules, host, &cursor);
+	while ((entry = index_next(&cursor))) {
+		if (matcher_names(entry, POLICY_HTTPS, host, port) ||
+		    matcher_names(entry, POLICY_TLS, host, port))
+			return entry;
+	}
+	return NULL;
+}
+
+enum policy_tls_route policy_decide_tls(const struct policy *policy, const struct host *host,
+					uint16_t port, struct policy_verdict *verdict)
+{
+	const struct index_entry *entry = first_for_tls(policy, host, port);
+	enum policy_tls_route route = entry ? route_of(entry) : POLICY_TLS_REFUSE;
+
+	verdict->allow = route == POLICY_TLS_PASS;
+	verdict->rule = rule_of(entry);
+	verdict->reason = route == POLICY_TLS_INSPECT ? "each request is judged by itself" : NULL;
+	if (route == POLICY_TLS_REFUSE)
+		reason_for_connection(policy, POLICY_HTTPS, host, port, entry, verdict);
+	return route;
+}
+
+bool policy_may_http(const struct policy *policy, const struct host *host, uint16_t port)
+{
+	struct index_cursor cursor;
+	const struct index_entry *entry;
+
+	index_find(&policy->matcher->rules, host, &cursor);
+	while ((entry = index_next(&cursor))) {
+		const struct policy_rule *rule = entry->owner;
+
+		if (!matcher_names(entry, POLICY_HTTP, host, port))
+			continue;
+		if (rule->allow || is_total(entry))
+			return rule->allow;
+	}
+	return false;
+}
+
+size_t policy_find_uses(const struct policy *policy, const struct policy_request *request,
+			const struct policy_use **uses, size_t max)
+{
+	struct index_cursor cursor;
+	const struct index_entry *entry;
+	size_t count = 0;
+
+	if (request->scheme != POLICY_HTTPS)
+		return 0;
+	index_find(&policy->matcher->uses, request->host, &cursor);
+	while ((entry = index_next(&cursor))) {
+		const struct policy_use *use = entry->owner;
+
+		if (use->at.port != request->port ||
+		    !methods_have(&use->methods, false, request->method) ||
+		    !path_glob_match_all(&use->at.path, request->path))
+			continue;
+		if (count < max)
+			uses[count] = use;
+		count++;
+	}
+	return count;
+}
+
+/* Whether NAME is below SUFFIX, label by label (threat H4). */
+static bool is_below(struct slice name, struct slice suffix)
+{
+	return name.len > suffix.len && slice_ends_with(name, suffix) &&
+	       name.ptr[name.len - suffix.len - 1] == '.';
+}
+
+bool policy_secret_names_host(const struct policy_secret *secret, const struct host *host,
+			      uint16_t port)
+{
+	for (size_t i = 0; i < secret->use_count; i++) {
+		const struct policy_target *at = &secret->uses[i].at;
+
+		if (at->port != port)
+			continue;
+		if (at->wildcard && host->kind == HOST_NAME
+			    ? is_below(host_slice(host), host_slice(&at->host))
+			    : host_equal(host, &at->host))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,37 @@
+/* What a policy is compiled to. Private to the module; match.h is what others use. */
+#ifndef POLICY_MATCHER_H
+#define POLICY_MATCHER_H
+
+#include "policy/index.h"
+#include "policy/match.h"
+
+struct policy_matcher {
+	struct host_index rules;
+	struct host_index uses;
+	const uint16_t *ports; /* of allowing rules, ascending, each once */
+	size_t port_count;
+};
+
+/* Compiles the rules and uses of POLICY, in ARENA. 0 or -ENOMEM; the matcher is to be released
+ * either way. */
+int matcher_build(const struct policy *policy, struct arena *arena, struct policy_matcher *matcher);
+
+void matcher_free(struct policy_matcher *matcher);
+
+/* Whether a request of this scheme to HOST and PORT could be decided by ENTRY, one of the rules
+ * found for HOST. "*" takes in addresses only to deny them (threat H15). */
+bool matcher_names(const struct index_entry *entry, enum policy_scheme scheme,
+		   const struct host *host, uint16_t port);
+
+/* Fills the reason of a denial of REQUEST, whose path was read as READING, by ENTRY (NULL: nothing
+ * matched). */
+void reason_for_request(const struct policy *policy, const struct policy_request *request,
+			struct slice reading, const struct index_entry *entry,
+			struct policy_verdict *verdict);
+
+/* The same for a connection that nothing allows, or that ENTRY denies. */
+void reason_for_connection(const struct policy *policy, enum policy_scheme scheme,
+			   const struct host *host, uint16_t port, const struct index_entry *entry,
+			   struct policy_verdict *verdict);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Address ranges of "network": which may be listed under "private", and which addresses could never
+ * be dialled whatever is listed (threats D3, N9). The engine judges every address again before it
+ * dials it; this is so that a policy which cannot work is refused when it is loaded.
+ */
+#ifndef POLICY_RANGE_H
+#define POLICY_RANGE_H
+
+#include "policy/policy.h"
+
+enum range_standing {
+	RANGE_PUBLIC,
+	RANGE_PRIVATE, /* may be dialled when it is listed */
+	RANGE_NEVER,   /* multicast, metadata services, forms with an IPv4 address inside, ... */
+};
+
+/* The standing of an address, with WHAT set to what it is: "loopback". */
+enum range_standing range_of_address(const struct host *address, const char **what);
+
+/* The standing of a range that lies within one kind as a whole; RANGE_PUBLIC if it does not. */
+enum range_standing range_of_cidr(const struct policy_cidr *cidr, const char **what);
+
+/* The metadata service that lies in CIDR, as text ("169.254.169.254 (clouds' metadata service)"),
+ * or NULL. */
+const char *range_find_metadata(const struct policy_cidr *cidr);
+
+bool range_has_address(const struct policy_cidr *cidr, const struct host *address);
+
+/* Whether one of the policy's private ranges has ADDRESS. */
+bool range_is_listed(const struct policy *policy, const struct host *address);
+
+/* Parses an address, IPv6 with or without brackets. 0 or ERROR_SYNTAX. */
+int range_parse_address(struct slice text, struct host *address);
+
+/* Parses ADDRESS[/BITS]. 0, or ERROR_SYNTAX with WHY. */
+int range_parse_cidr(struct slice text, struct policy_cidr *cidr, const char **why);
+
+#endif

@@ -1,0 +1,45 @@
+/* Targets: [SCHEME://]HOST[:PORT][/PATH-GLOB], as they stand in rules and in uses of secrets. */
+#ifndef POLICY_TARGET_H
+#define POLICY_TARGET_H
+
+#include "policy/policy.h"
+
+enum target_role {
+	TARGET_ALLOW, /* without a scheme: https */
+	TARGET_DENY,  /* without a scheme: every scheme, and every port unless one is given */
+	TARGET_USE,   /* of a secret: https only */
+};
+
+enum { TARGET_FAULT_BYTES = 240 };
+
+/* What is wrong, and with which bytes of the text. */
+struct target_fault {
+	size_t offset;
+	size_t length;
+	char text[TARGET_FAULT_BYTES];
+	char hint[TARGET_FAULT_BYTES]; /* or empty */
+};
+
+/* Parses TEXT, which must outlive TARGET and hold no NUL. 0, or ERROR_SYNTAX or ERROR_UNSUPPORTED
+ * with FAULT. TARGET's place is left alone. */
+int target_parse(struct slice text, enum target_role role, struct policy_target *target,
+		 struct target_fault *fault);
+
+/* How much of the world a target's host takes in. */
+enum target_width {
+	TARGET_NARROW,
+	TARGET_SHARED,	   /* below a name under which anybody can get a name: "*.github.io" */
+	TARGET_SUFFIX,	   /* below a public suffix: "*.com", "*.co.uk" */
+	TARGET_EVERYTHING, /* "*" */
+};
+
+enum target_width target_width(const struct policy_target *target);
+
+/* Whether the target is one host with everybody's storage, told apart by the path alone, and its
+ * path leaves the choice open: "s3.amazonaws.com". */
+bool target_is_shared_storage(const struct policy_target *target);
+
+/* Whether SCHEME and PORT are among the target's. */
+bool target_has_port(const struct policy_target *target, enum policy_scheme scheme, uint16_t port);
+
+#endif

@@ -1,0 +1,149 @@
+#include "proxy/cli/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/say.h"
+#include "proxy/cli/options.h"
+
+struct subcommand {
+	const char *name;
+	int (*run)(int argc, char **argv); /* NULL: of a later version */
+	const char *help;
+};
+
+static const struct subcommand subcommands[] = {
+	{"check", policy_command_check, "read policies and say what is wrong with them"},
+	{"explain", policy_command_explain, "say what a policy does with a request, and why"},
+	{"test", NULL, "not yet supported"},
+	{"learn", NULL, "not yet supported"},
+	{"schema", NULL, "not yet supported"},
+};
+
+enum { SUBCOMMAND_COUNT = sizeof(subcommands) / sizeof(subcommands[0]) };
+
+static void print_usage(FILE *out)
+{
+	fprintf(out, "usage: sallyport policy COMMAND [ARG...]\n\n");
+	for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
+		fprintf(out, "  %-10s%s\n", subcommands[i].name, subcommands[i].help);
+	fprintf(out, "\nsallyport policy COMMAND --help says more.\n");
+}
+
+static int refuse_command(const char *name)
+{
+	const char *words[SUBCOMMAND_COUNT], *nearest;
+
+	for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
+		words[i] = subcommands[i].name;
+	nearest = diagnostic_nearest(slice_from_text(name), words, SUBCOMMAND_COUNT);
+	if (nearest)
+		say("unknown command: policy %s; did you mean %s?", name, nearest);
+	else
+		say("unknown command: policy %s; see: sallyport policy --help", name);
+	return EXIT_USAGE;
+}
+
+int command_policy(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_usage(stdout);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
+		if (strcmp(argv[1], subcommands[i].name) != 0)
+			continue;
+		if (subcommands[i].run)
+			return subcommands[i].run(argc - 1, argv + 1);
+		say("policy %s is not yet supported", argv[1]);
+		return EXIT_USAGE;
+	}
+	return refuse_command(argv[1]);
+}
+
+static int load_stdin(struct policy **policy, struct diagnostics *diagnostics)
+{
+	char *bytes = NULL;
+	size_t len = 0;
+	int rc = fd_read_all(STDIN_FILENO, POLICY_FILE_MAX_BYTES, &bytes, &len);
+
+	if (rc == 0)
+		return policy_load_text("<stdin>", slice_of(bytes, len), policy, diagnostics);
+	diagnostics_init(diagnostics, "<stdin>", (struct slice){0});
+	diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, (struct diagnostic_place){0}, NULL,
+			"cannot read the policy: %s", error_name(rc));
+	return rc;
+}
+
+struct policy *policy_open(const char *file, struct diagnostics *diagnostics)
+{
+	cleanup_free char *text = NULL;
+	struct policy *policy = NULL;
+
+	if (strcmp(file, "-") == 0)
+		load_stdin(&policy, diagnostics);
+	else
+		policy_load_file(file, &policy, diagnostics);
+	text = diagnostics_render(diagnostics);
+	if (text)
+		fputs(text, stderr);
+	return policy;
+}
+
+void policy_release_source(struct diagnostics *diagnostics)
+{
+	free((void *)(uintptr_t)diagnostics->source.ptr);
+	diagnostics->source.ptr = NULL;
+}
+
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static bool check_file(const char *file)
+{
+	struct diagnostics diagnostics;
+	struct policy *policy = policy_open(file, &diagnostics);
+
+	if (policy)
+		printf("%s: ok, %zu rule%s, %zu secret%s\n", diagnostics.file, policy->rule_count,
+		       plural(policy->rule_count), policy->secret_count,
+		       plural(policy->secret_count));
+	else
+		printf("%s: refused, %zu error%s\n", diagnostics.file, diagnostics.errors,
+		       plural(diagnostics.errors));
+	policy_release_source(&diagnostics);
+	policy_free(policy);
+	return policy;
+}
+
+static const struct command_help check_help = {
+	.usage = "sallyport policy check [FILE...]",
+	.text = "Reads each FILE (" POLICY_DEFAULT_FILE " if none is named, standard input for -)\n"
+		"and says what is wrong with it. Ends with 1 if any was refused.",
+};
+
+int policy_command_check(int argc, char **argv)
+{
+	struct options options;
+	const char *value;
+	bool all_good = true;
+	int letter;
+
+	options_init(&options, &check_help, argc, argv);
+	letter = options_next(&options, &value);
+	if (letter != OPTIONS_END)
+		return letter == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_USAGE;
+	if (options.next == argc)
+		return check_file(POLICY_DEFAULT_FILE) ? EXIT_SUCCESS : EXIT_FAILURE;
+	for (int i = options.next; i < argc; i++)
+		all_good = check_file(argv[i]) && all_good;
+	return all_good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,286 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/say.h"
+#include "policy/match.h"
+#include "proxy/cli/options.h"
+#include "proxy/cli/policy.h"
+
+enum {
+	USES_SHOWN_MAX = 32,
+	SUGGESTION_BYTES = 4096,
+	PATH_ARENA_BYTES = PATH_MAX_BYTES * (PATH_READINGS_MAX + 2),
+};
+
+/* A request as it is given on the command line. */
+struct question {
+	enum policy_scheme scheme;
+	struct host host;
+	uint16_t port;
+	struct slice method;
+	struct path path;
+	const char *refusal; /* why the path is refused before any rule is looked at */
+};
+
+static int fail(const char *text, struct slice url)
+{
+	say("%.*s: %s", SLICE_ARGS(url), text);
+	return ERROR_SYNTAX;
+}
+
+/* "https://" where no scheme is given. */
+static int take_scheme(struct slice *rest, enum policy_scheme *scheme)
+{
+	size_t end = slice_find(*rest, SLICE_LITERAL("://"));
+	struct slice name = slice_first(*rest, end);
+
+	*scheme = POLICY_HTTPS;
+	if (end == rest->len)
+		return 0;
+	for (unsigned int i = 0; i < POLICY_SCHEME_COUNT; i++) {
+		if (!slice_equal_nocase(name, slice_from_text(policy_scheme_name(i))))
+			continue;
+		*scheme = i;
+		*rest = slice_from(*rest, end + 3);
+		return 0;
+	}
+	return ERROR_SYNTAX;
+}
+
+static size_t authority_length(struct slice rest)
+{
+	size_t end = 0;
+
+	while (end < rest.len && !strchr("/?#", rest.ptr[end]))
+		end++;
+	return end;
+}
+
+static int parse_url(struct slice url, struct arena *arena, struct question *question)
+{
+	struct slice rest = url, authority, path;
+
+	if (take_scheme(&rest, &question->scheme) < 0)
+		return fail("schemes are https, http and tls", url);
+	authority = slice_first(rest, authority_length(rest));
+	path = slice_from(rest, authority.len);
+	if (slice_find_char(path, '#') < path.len)
+		return fail("a fragment is never sent; leave it out", url);
+	if (host_parse_authority(authority, policy_scheme_port(question->scheme), &question->host,
+				 &question->port) < 0)
+		return fail("this is not HOST or HOST:PORT", authority);
+	path = slice_first(path, slice_find_char(path, '?'));
+	if (path.len == 0)
+		path = SLICE_LITERAL("/");
+	if (path_canonicalise(path, arena, &question->path, &question->refusal) == -ENOMEM)
+		return fail("out of memory", url);
+	return 0;
+}
+
+static struct slice line_of(struct slice source, uint32_t number)
+{
+	struct slice line = SLICE_EMPTY;
+
+	while (number-- > 0 && slice_next_part(&source, '\n', &line))
+		;
+	return slice_trim(line);
+}
+
+static void print_rule(const struct policy *policy, const struct diagnostics *source,
+		       const struct policy_rule *rule)
+{
+	struct slice line = line_of(source->source, rule->line);
+
+	printf("rule:     rules[%zu], %s line %u: %.*s\n", rule->index, policy->file, rule->line,
+	       SLICE_ARGS(line));
+	for (size_t i = 0; i < rule->target_count; i++) {
+		if (!rule->targets[i].any_scheme)
+			continue;
+		printf("          A denial without a scheme is for https, http and tls%s.\n",
+		       rule->targets[i].any_port ? ", at every port" : "");
+		return;
+	}
+}
+
+static void print_readings(const struct path *path)
+{
+	if (path->reading_count < 2)
+		return;
+	printf("readings: servers may read this path in %zu ways, and every one must be allowed\n",
+	       path->reading_count);
+	for (size_t i = 0; i < path->reading_count; i++)
+		printf("          %.*s\n", SLICE_ARGS(path->readings[i]));
+}
+
+static void print_request(const char *verdict, const struct question *question)
+{
+	char authority[HOST_AUTHORITY_MAX + 1];
+
+	host_format_authority(&question->host, question->port, policy_scheme_port(question->scheme),
+			      authority);
+	printf("verdict:  %s\n", verdict);
+	printf("request:  %.*s %s://%s%.*s\n", SLICE_ARGS(question->method),
+	       policy_scheme_name(question->scheme), authority, SLICE_ARGS(question->path.text));
+}
+
+/* The secrets that go in, and those bound to the host that do not. */
+static void print_secrets(const struct policy *policy, const struct policy_request *request)
+{
+	const struct policy_use *uses[USES_SHOWN_MAX];
+	size_t count = policy_find_uses(policy, request, uses, USES_SHOWN_MAX);
+
+	for (size_t i = 0; i < count && i < USES_SHOWN_MAX; i++)
+		printf("secret:   %s may go into %.*s\n", uses[i]->secret->name,
+		       SLICE_ARGS(uses[i]->slot.text));
+	for (size_t i = 0; i < policy->secret_count; i++) {
+		const struct policy_secret *secret = &policy->secrets[i];
+		bool goes_in = false;
+
+		for (size_t j = 0; j < count && j < USES_SHOWN_MAX; j++)
+			goes_in = goes_in || uses[j]->secret == secret;
+		if (!goes_in && policy_secret_names_host(secret, request->host, request->port))
+			printf("          %s does not: it is bound to this host, but not to %s\n",
+			       secret->name,
+			       request->scheme == POLICY_HTTPS ? "this path and method"
+							       : "plain HTTP");
+	}
+}
+
+static void print_suggestion(const struct policy_request *request,
+			     const struct policy_verdict *verdict)
+{
+	char line[SUGGESTION_BYTES];
+	size_t len = policy_suggest(request, line, sizeof(line));
+	struct slice text = slice_of(line, len);
+	/* No path has a space, so that this is the line break. */
+	size_t line_break = slice_find(text, SLICE_LITERAL("; "));
+
+	if (len == 0) {
+		printf("allow it: no rule can\n");
+		return;
+	}
+	if (verdict->rule)
+		printf("allow it: put this before rules[%zu]\n", verdict->rule->index);
+	else
+		printf("allow it: add to the rules\n");
+	printf("  %.*s\n    %.*s\n", SLICE_ARGS(slice_first(text, line_break)),
+	       SLICE_ARGS(slice_from(text, line_break + 2)));
+}
+
+static int explain_denial(const struct policy *policy, const struct diagnostics *source,
+			  const struct question *question, const struct policy_request *request,
+			  const struct policy_verdict *verdict)
+{
+	print_request("deny", question);
+	printf("reason:   %s\n", verdict->reason);
+	if (verdict->rule)
+		print_rule(policy, source, verdict->rule);
+	print_readings(&question->path);
+	if (request->scheme != POLICY_TLS)
+		print_suggestion(request, verdict);
+	if (policy->mode == POLICY_OBSERVE)
+		printf("mode:     observe: it goes out all the same, and is marked in the log\n");
+	return EXIT_FAILURE;
+}
+
+static int explain_pass(const struct policy *policy, const struct diagnostics *source,
+			const struct question *question, const struct policy_verdict *verdict)
+{
+	print_request("allow, passed through unopened: path and method are not seen", question);
+	print_rule(policy, source, verdict->rule);
+	return EXIT_SUCCESS;
+}
+
+static int explain_request(const struct policy *policy, const struct diagnostics *source,
+			   const struct question *question, const struct policy_request *request)
+{
+	struct policy_verdict verdict;
+
+	policy_decide_request(policy, request, &verdict);
+	if (!verdict.allow)
+		return explain_denial(policy, source, question, request, &verdict);
+	print_request("allow", question);
+	print_rule(policy, source, verdict.rule);
+	print_readings(&question->path);
+	print_secrets(policy, request);
+	return EXIT_SUCCESS;
+}
+
+static int explain(const struct policy *policy, const struct diagnostics *source,
+		   const struct question *question)
+{
+	struct policy_request request = {
+		.scheme = question->scheme,
+		.host = &question->host,
+		.port = question->port,
+		.method = question->method,
+		.path = &question->path,
+	};
+	struct policy_verdict verdict;
+	enum policy_tls_route route;
+
+	if (question->refusal) {
+		printf("verdict:  deny\nreason:   %s, whatever the rules say\n", question->refusal);
+		return EXIT_FAILURE;
+	}
+	if (question->scheme == POLICY_HTTP)
+		return explain_request(policy, source, question, &request);
+	route = policy_decide_tls(policy, &question->host, question->port, &verdict);
+	if (route == POLICY_TLS_PASS)
+		return explain_pass(policy, source, question, &verdict);
+	if (route == POLICY_TLS_REFUSE)
+		return explain_denial(policy, source, question, &request, &verdict);
+	request.scheme = POLICY_HTTPS;
+	return explain_request(policy, source, question, &request);
+}
+
+static int explain_file(const char *file, const struct question *question)
+{
+	struct diagnostics diagnostics;
+	struct policy *policy = policy_open(file, &diagnostics);
+	int status = policy ? explain(policy, &diagnostics, question) : EXIT_FAILURE;
+
+	policy_release_source(&diagnostics);
+	policy_free(policy);
+	return status;
+}
+
+static const struct option_row rows[] = {
+	{'p', "policy", "FILE", "the policy (" POLICY_DEFAULT_FILE ")"},
+};
+
+static const struct command_help help = {
+	.usage = "sallyport policy explain [-p FILE] METHOD URL",
+	.text = "Says what the policy does with a request, by which rule and why, which secrets "
+		"may\n"
+		"go in, and what would allow it. Ends with 0 if it is allowed, with 1 if not.",
+	.rows = rows,
+	.row_count = sizeof(rows) / sizeof(rows[0]),
+};
+
+int policy_command_explain(int argc, char **argv)
+{
+	const char *file = POLICY_DEFAULT_FILE, *value;
+	struct question question = {0};
+	CLEANUP(arena_free) struct arena arena;
+	struct options options;
+	int letter;
+
+	arena_init(&arena, PATH_ARENA_BYTES);
+	options_init(&options, &help, argc, argv);
+	while ((letter = options_next(&options, &value)) > OPTIONS_END)
+		file = value;
+	if (letter < 0)
+		return letter == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_USAGE;
+	if (argc - options.next != 2) {
+		say("policy explain needs a method and a URL, as in: GET https://example.com/");
+		return EXIT_USAGE;
+	}
+	question.method = slice_from_text(argv[options.next]);
+	if (parse_url(slice_from_text(argv[options.next + 1]), &arena, &question) < 0)
+		return EXIT_USAGE;
+	return explain_file(file, &question);
+}
