@@ -1,0 +1,2 @@
+add_library(sallyport_doctor STATIC doctor.c)
+target_link_libraries(sallyport_doctor PUBLIC sallyport_steer sallyport_base)
