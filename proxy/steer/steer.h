@@ -3,26 +3,42 @@
  *
  * steer_launch() makes, without root, the process sandbox:
  *
- *   user namespace 1   owns the rest; the caller's uid is mapped to itself
- *     network          lo, with 198.18.0.1/32 and fd73:616c:6c79::1/128, local default routes for
- * both families, one nft table, the transparent sockets; no other interface, no uplink mount masks
- * over runtime directories, secret files, the host's unix sockets; own /proc pid, ipc, uts INIT pid
- * 1, of this program, waits for COMMAND, forwards signals, reaps; not dumpable user namespace 2
- *       COMMAND        no capability over anything above, no_new_privs, the caller's uid, a seccomp
- * filter against what leaves by other doors (AF_VSOCK and the like, TIOCSTI, io_uring, keyrings)
+ *   user namespace 1, which owns the rest; INIT alone lives in it
+ *     network   lo with 198.18.0.1/32 and fd73:616c:6c79::1/128, a local default route for each
+ *               family, one nft table, the transparent sockets. No other interface, no uplink.
+ *     mount     runtime directories, secret files and the host's unix sockets are masked; /proc,
+ *               /dev and /sys are the sandbox's own
+ *     pid       INIT is pid 1: it waits for COMMAND, forwards signals, reaps. Not dumpable.
+ *     ipc, uts
+ *     user namespace 2, which owns nothing
+ *       COMMAND  no capability over anything above, no_new_privs, the caller's uid, a system call
+ *                filter against the other doors (AF_VSOCK, TIOCSTI, io_uring, keyrings ...)
  *
- * Order: namespaces, then rules, then sockets handed out, then masks, and only when the supervisor
- * says so (steer_start()) does COMMAND come to be. If any step fails, all of it is gone and the
- * error says which.
+ * Order: namespaces, then rules, then the network, then the sockets handed out, then the masks,
+ * then COMMAND's process, which is confined and waits. Only when the supervisor says so
+ * (steer_start()) does it execute COMMAND. If a step fails, all of it is gone and the error says
+ * which one.
  *
  * Packets, in the one table "inet sallyport":
  *   TCP to anything but the sandbox's own addresses   TPROXY to the TCP sockets
  *   UDP and TCP to port 53, wherever to               the DNS sockets
  *   127.0.0.0/8, ::1, the own addresses               the sandbox's own business
- *   everything else                                   logged (NFLOG to log_fd), and rejected: the
- * program's send fails with EPERM, and an ICMP error comes back With the sockets gone (worker
- * dead), TCP is reset and DNS gets port unreachable: nothing hangs, nothing leaves. The sandbox
- * side keeps no copy of the sockets.
+ *   everything else                                   logged (NFLOG, to log_fd) and rejected: the
+ *                                                     program's send fails with EPERM, and an ICMP
+ *                                                     error comes back
+ * With the sockets gone (worker dead), TCP is reset and DNS gets port unreachable: nothing hangs,
+ * nothing leaves. The sandbox's side keeps no copy of the sockets.
+ *
+ * What the host shares with the sandbox is its files, with the caller's rights to them. A unix
+ * socket with a path is a way out of any network namespace: those that exist at launch are masked.
+ * One that somebody makes later in a directory that is shared (/tmp, the home directory) is not;
+ * nor is one bound by a relative path. A masked file that the host replaces by renaming another
+ * over it becomes visible.
+ *
+ * All functions are for the thread that called steer_launch(), which must be the only one of its
+ * process at that time, and must live as long as the sandbox (the kernel ends INIT with it). INIT
+ * is a fork of the caller: launch before secrets are read, or keep them in base/locked.h, which the
+ * fork does not see.
  */
 #ifndef PROXY_STEER_STEER_H
 #define PROXY_STEER_STEER_H
@@ -41,38 +57,43 @@
 enum {
 	STEER_TPROXY_PORT = 1, /* below 1024: nothing in the sandbox may bind it */
 	STEER_LOG_GROUP = 1,
-	STEER_PATHS_MAX = 1024,
+	STEER_PATHS_MAX = 1024, /* of a plan, in each of its lists */
 };
 
 /* A file to be seen inside, at STEER_RUNTIME_DIR/NAME, mode 0444. */
 struct steer_file {
-	const char *name;
+	const char *name; /* without '/', not beginning with '.' */
 	struct slice bytes;
+};
+
+/* A place whose content is replaced by that of a file of the plan, where the place exists: the
+ * system's CA bundles. */
+struct steer_overlay {
+	const char *path;
+	const char *file;
 };
 
 struct steer_plan {
 	const char *const *argv; /* COMMAND, looked up in the PATH of envp if it has no slash */
 	const char *const *envp; /* its whole environment */
 	const char *workdir;	 /* NULL: the caller's */
-	const char *sandbox;	 /* its id, for the host name inside */
+	const char *sandbox;	 /* its id, for the host name inside: letters, digits, '-' */
 	const struct steer_file *files;
 	size_t file_count;
-	/* Places whose content is replaced by that of a file of the plan, where the place exists:
-	 * the system's CA bundles. */
-	const struct steer_overlay {
-		const char *path;
-		const char *file;
-	} * overlays;
+	const struct steer_overlay *overlays;
 	size_t overlay_count;
-	const char *const *
-		masked; /* files and directories to hide: secret files, the audit log; absent: ok */
+	/* Files and directories to hide: secret files, the audit log. Absent: ok. */
+	const char *const *masked;
 	size_t masked_count;
-	const char *const *read_only; /* files to protect from writing: the policy */
+	/* Files and directories to protect from writing: the policy. Absent: ok. The name is not
+	 * protected: COMMAND may rename a directory above it and put another in its place, so what
+	 * is read again later must be the same file (device and inode) as before. */
+	const char *const *read_only;
 	size_t read_only_count;
 };
 
 /* The sockets of a sandbox, made inside and owned by whoever holds them. All close-on-exec and not
- * blocking. */
+ * blocking. The IPv6 ones are -1 where the kernel has no IPv6; the sandbox has none either then. */
 struct steer_sockets {
 	int tcp[2]; /* listening, transparent, on STEER_TPROXY_PORT; IPv4, IPv6 */
 	int dns_udp[2];
@@ -84,15 +105,28 @@ void steer_sockets_init(struct steer_sockets *sockets);
 void steer_sockets_close(struct steer_sockets *sockets);
 
 struct steer_sandbox {
-	pid_t init;  /* pid 1 of the sandbox, as seen from the host */
+	pid_t init;  /* pid 1 of the sandbox, as seen from the host; 0: none */
+	int pidfd;   /* of INIT; readable when it is gone */
 	int control; /* SOCK_SEQPACKET; readable when there is an event */
+	/* Whether the caller's process group had the terminal at launch. */
+	bool had_terminal;
 };
 
-/* Makes the sandbox and its sockets, all but COMMAND. The plan must live until steer_start(). */
+/* No sandbox: steer_end() may be called on it. */
+void steer_sandbox_init(struct steer_sandbox *sandbox);
+
+/* Refuses a caller that is the host's root, whose uid inside would be root's too; the text says how
+ * to run as somebody else. Root of a user namespace (a rootless container) is fine. Called by
+ * steer_launch() as well. 0 or -EPERM. */
+int steer_check_caller(struct error *err);
+
+/* Makes the sandbox and its sockets, all but COMMAND. On failure SANDBOX and SOCKETS are as the
+ * _init functions leave them. Standard streams that would be a way around the firewall (a
+ * directory, a network socket) are refused; those that are closed are opened to /dev/null. */
 int steer_launch(const struct steer_plan *plan, struct steer_sandbox *sandbox,
 		 struct steer_sockets *sockets, struct error *err);
 
-/* Lets COMMAND come to be. The outcome is an event. */
+/* Executes COMMAND. The outcome is an event, STARTED or EXEC_FAILED. */
 int steer_start(struct steer_sandbox *sandbox);
 
 enum steer_event_kind {
@@ -101,7 +135,7 @@ enum steer_event_kind {
 	STEER_EVENT_STOPPED,	 /* value: the signal that stopped COMMAND */
 	STEER_EVENT_CONTINUED,
 	STEER_EVENT_EXITED, /* value: as from waitpid(2) */
-	STEER_EVENT_LOST,   /* INIT is gone */
+	STEER_EVENT_LOST,   /* INIT is gone, and with it everything in the sandbox */
 	STEER_EVENT_COUNT,
 };
 
@@ -110,30 +144,41 @@ struct steer_event {
 	int value;
 };
 
-/* Reads one event from the control socket. 1, or 0 when there is none now. */
+/* Reads one event from the control socket. 1, or 0 when there is none now. Once INIT is gone, every
+ * call gives STEER_EVENT_LOST. */
 int steer_next_event(struct steer_sandbox *sandbox, struct steer_event *event);
 
 /* Sends SIGNAL to COMMAND. With ONLY_OTHER_GROUP, only if COMMAND is not in the supervisor's own
  * process group, whose members got it from the terminal already. */
 int steer_signal(struct steer_sandbox *sandbox, int signal, bool only_other_group);
 
-/* Ends everything in the sandbox and releases it. */
+/* Ends everything in the sandbox and releases it, and waits until it is gone. If the sandbox left
+ * the terminal to a process group that no longer exists, as a shell does that was not told of a
+ * group to give it back to, the caller's group gets it again. */
 void steer_end(struct steer_sandbox *sandbox);
 
 /* A packet that was refused, from log_fd. */
 struct steer_packet {
 	uint8_t family; /* 4 or 6 */
 	uint8_t protocol;
-	uint8_t source[16];
+	uint8_t source[16]; /* of IPv4, the first 4 */
 	uint8_t destination[16];
-	uint16_t source_port;
+	uint16_t source_port; /* 0 for what has no ports */
 	uint16_t destination_port;
 };
 
-/* Reads what log_fd holds and calls VISIT for each packet. Returns the number, or a negated errno;
- * *LOST is increased when the kernel says that it dropped some for want of room. */
+/* What is known of the log so far; zeroed before the first steer_read_log(). */
+struct steer_log_state {
+	uint64_t lost; /* packets refused of which the kernel had no room to tell */
+	uint32_t next_sequence;
+	bool started;
+};
+
+/* Reads what log_fd holds, up to a bound that keeps a flood from taking the caller's loop (call
+ * again while it is readable), and calls VISIT for each packet. Returns the number, or a negated
+ * errno. STATE->lost is exact as soon as a later packet came through. */
 int steer_read_log(int log_fd, void (*visit)(void *context, const struct steer_packet *packet),
-		   void *context, uint64_t *lost);
+		   void *context, struct steer_log_state *state);
 
 /* Probes for `sallyport doctor`; each is really tried, in namespaces of its own. */
 enum steer_probe {

@@ -1,0 +1,219 @@
+#include "proxy/steer/sockets.h"
+
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+enum {
+	DNS_PORT = 53,
+	BACKLOG = 4096,
+	LOG_ROOM_BYTES = 1 << 20, /* the kernel cuts it to its limit */
+	LOGGED_BYTES = 128,
+	LOG_DELAY_CENTISECONDS = 1,
+};
+
+void steer_sockets_init(struct steer_sockets *sockets)
+{
+	for (size_t n = 0; n < SOCKETS_COUNT; n++)
+		*sockets_nth(sockets, n) = -1;
+}
+
+void steer_sockets_close(struct steer_sockets *sockets)
+{
+	for (size_t n = 0; n < SOCKETS_COUNT; n++)
+		cleanup_close_fd(sockets_nth(sockets, n));
+}
+
+int *sockets_nth(struct steer_sockets *sockets, size_t n)
+{
+	int *const all[SOCKETS_COUNT] = {
+		&sockets->tcp[0],     &sockets->tcp[1],	    &sockets->dns_udp[0],
+		&sockets->dns_udp[1], &sockets->dns_tcp[0], &sockets->dns_tcp[1],
+		&sockets->log_fd,
+	};
+
+	_Static_assert(sizeof(struct steer_sockets) == SOCKETS_COUNT * sizeof(int),
+		       "every member is listed");
+	return all[n];
+}
+
+static int enable(int fd, int level, int option)
+{
+	const int one = 1;
+
+	return setsockopt(fd, level, option, &one, sizeof(one)) < 0 ? -errno : 0;
+}
+
+/* TRANSPARENT lets a socket speak for addresses that are not its own; only the network namespace's
+ * administrator may set it. */
+static int set_options(int fd, int family, int type)
+{
+	bool four = family == AF_INET;
+	int level = four ? IPPROTO_IP : IPPROTO_IPV6;
+	int rc = enable(fd, level, four ? IP_TRANSPARENT : IPV6_TRANSPARENT);
+
+	if (rc == 0 && !four)
+		rc = enable(fd, level, IPV6_V6ONLY);
+	/* So that the answer can come from the very address that was asked. */
+	if (rc == 0 && type == SOCK_DGRAM)
+		rc = enable(fd, level, four ? IP_PKTINFO : IPV6_RECVPKTINFO);
+	return rc;
+}
+
+static int bind_to_any(int fd, int family, uint16_t port)
+{
+	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	const struct sockaddr *address = (void *)&four;
+	socklen_t len = sizeof(four);
+
+	if (family == AF_INET6) {
+		address = (void *)&six;
+		len = sizeof(six);
+	}
+	return bind(fd, address, len) < 0 ? -errno : 0;
+}
+
+int sockets_open_one(int family, int type, uint16_t port, struct error *err)
+{
+	cleanup_close int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc = fd < 0 ? -errno : set_options(fd, family, type);
+
+	if (rc == 0)
+		rc = bind_to_any(fd, family, port);
+	if (rc == 0 && type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return error_set_code(err, rc, "cannot open the sandbox's %s socket on %s port %u",
+				      family == AF_INET ? "IPv4" : "IPv6",
+				      type == SOCK_STREAM ? "TCP" : "UDP", port);
+	return take_fd(&fd);
+}
+
+static void put_log_command(struct nlmsghdr *header, uint8_t command)
+{
+	struct nfulnl_msg_config_cmd value = {.command = command};
+
+	mnl_attr_put(header, NFULA_CFG_CMD, sizeof(value), &value);
+}
+
+static struct nlmsghdr *start_log_request(char *bytes, uint16_t group)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
+	struct nfgenmsg *message;
+
+	header->nlmsg_type = (NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_CONFIG;
+	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
+	message->version = NFNETLINK_V0;
+	message->res_id = htons(group);
+	return header;
+}
+
+/* One request: bind, then what is to be told of each packet. */
+static void build_log_request(char *bytes, uint16_t group)
+{
+	struct nlmsghdr *header = start_log_request(bytes, group);
+	struct nfulnl_msg_config_mode mode = {
+		.copy_range = htonl(LOGGED_BYTES),
+		.copy_mode = NFULNL_COPY_PACKET,
+	};
+
+	put_log_command(header, NFULNL_CFG_CMD_BIND);
+	mnl_attr_put(header, NFULA_CFG_MODE, sizeof(mode), &mode);
+	mnl_attr_put_u32(header, NFULA_CFG_TIMEOUT, htonl(LOG_DELAY_CENTISECONDS));
+	/* Numbers on the packets show how many were lost. */
+	mnl_attr_put_u16(header, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
+}
+
+static int await_acknowledgement(int fd)
+{
+	_Alignas(8) char answer[1024];
+	const struct nlmsghdr *header = (const void *)answer;
+	const struct nlmsgerr *error;
+	ssize_t got = recv(fd, answer, sizeof(answer), 0);
+
+	if (got < 0)
+		return -errno;
+	if (!mnl_nlmsg_ok(header, (int)got) || header->nlmsg_type != NLMSG_ERROR ||
+	    mnl_nlmsg_get_payload_len(header) < sizeof(*error))
+		return -EBADMSG;
+	error = mnl_nlmsg_get_payload(header);
+	return error->error;
+}
+
+/* The answer is there when the send returns, as the kernel works off a request at once. */
+int sockets_ask_netfilter(int fd, const void *request)
+{
+	const struct nlmsghdr *header = request;
+
+	if (send(fd, request, header->nlmsg_len, 0) < 0)
+		return -errno;
+	return await_acknowledgement(fd);
+}
+
+int sockets_open_netfilter(void)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+				      NETLINK_NETFILTER);
+
+	if (fd < 0 || bind(fd, (void *)&address, sizeof(address)) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+int sockets_open_log(uint16_t group, struct error *err)
+{
+	_Alignas(8) char request[256];
+	const int room = LOG_ROOM_BYTES;
+	cleanup_close int fd = sockets_open_netfilter();
+	int rc;
+
+	if (fd < 0)
+		return error_set_code(err, fd, "cannot open the packet log's netlink socket");
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	build_log_request(request, group);
+	rc = sockets_ask_netfilter(fd, request);
+	if (rc < 0)
+		return error_set_code(err, rc,
+				      "the kernel refuses the packet log; try: "
+				      "modprobe nfnetlink_log");
+	return take_fd(&fd);
+}
+
+static int open_family(struct steer_sockets *sockets, int index, int family, struct error *err)
+{
+	sockets->tcp[index] = sockets_open_one(family, SOCK_STREAM, STEER_TPROXY_PORT, err);
+	if (sockets->tcp[index] < 0)
+		return sockets->tcp[index];
+	sockets->dns_udp[index] = sockets_open_one(family, SOCK_DGRAM, DNS_PORT, err);
+	if (sockets->dns_udp[index] < 0)
+		return sockets->dns_udp[index];
+	sockets->dns_tcp[index] = sockets_open_one(family, SOCK_STREAM, DNS_PORT, err);
+	return sockets->dns_tcp[index] < 0 ? sockets->dns_tcp[index] : 0;
+}
+
+int sockets_open(struct steer_sockets *sockets, bool ipv6, struct error *err)
+{
+	int rc;
+
+	steer_sockets_init(sockets);
+	rc = open_family(sockets, 0, AF_INET, err);
+	if (rc == 0 && ipv6)
+		rc = open_family(sockets, 1, AF_INET6, err);
+	if (rc == 0) {
+		sockets->log_fd = sockets_open_log(STEER_LOG_GROUP, err);
+		rc = sockets->log_fd < 0 ? sockets->log_fd : 0;
+	}
+	if (rc < 0)
+		steer_sockets_close(sockets);
+	return rc;
+}

@@ -1,0 +1,189 @@
+/* The store, and what is put over places of the host out of it. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "proxy/steer/hosts_files.h"
+#include "proxy/steer/mounts.h"
+#include "proxy/steer/view.h"
+
+#define EMPTY_FILE	VIEW_OWN_DIR "/empty-file"
+#define EMPTY_DIRECTORY VIEW_OWN_DIR "/empty-directory"
+
+static int write_plan_files(const struct steer_plan *plan, struct error *err)
+{
+	for (size_t i = 0; i < plan->file_count; i++) {
+		char path[PATH_MAX];
+		int rc;
+
+		snprintf(path, sizeof(path), STEER_RUNTIME_DIR "/%s", plan->files[i].name);
+		rc = mounts_write_file(path, 0444, plan->files[i].bytes, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int view_arrange_store(const struct view *view, struct error *err)
+{
+	struct mounts_request request = {"tmpfs", STEER_RUNTIME_DIR, MS_NOSUID | MS_NODEV,
+					 "mode=0755"};
+	int rc;
+
+	rc = mounts_make_directory(STEER_RUNTIME_DIR, 0755, err);
+	if (rc == 0)
+		rc = mounts_new(&request, err);
+	if (rc == 0)
+		rc = mounts_make_directory(VIEW_OWN_DIR, 0755, err);
+	if (rc == 0)
+		rc = mounts_write_file(EMPTY_FILE, 0, SLICE_EMPTY, err);
+	if (rc == 0)
+		rc = mounts_make_directory(EMPTY_DIRECTORY, 0555, err);
+	if (rc == 0)
+		rc = write_plan_files(view->plan, err);
+	return rc;
+}
+
+/* Puts what is in TEXT over the file at PATH. Where there is no such file, nothing can be put over
+ * it, unless its place is in a directory of ours. */
+static int replace_file(const char *path, const char *name, const struct buffer *text,
+			struct error *err)
+{
+	char ours[PATH_MAX], place[PATH_MAX];
+	int rc;
+
+	snprintf(ours, sizeof(ours), VIEW_OWN_DIR "/%s", name);
+	rc = mounts_write_file(ours, 0444, buffer_slice(text), err);
+	if (rc < 0)
+		return rc;
+	rc = hosts_files_resolve(path, place, sizeof(place));
+	if (rc == 0 && strncmp(place, "/run/", 5) == 0) {
+		rc = mounts_make_parents(place, err);
+		return rc < 0 ? rc : mounts_write_file(place, 0444, buffer_slice(text), err);
+	}
+	rc = mounts_bind(ours, path, err);
+	return mounts_is_absent(rc) ? 0 : rc;
+}
+
+static int build_nsswitch(struct buffer *text)
+{
+	cleanup_free char *file = NULL;
+	size_t len = 0;
+
+	if (fd_read_file("/etc/nsswitch.conf", HOSTS_FILE_MAX_BYTES, &file, &len, NULL) < 0)
+		len = 0;
+	return hosts_files_nsswitch(slice_of(file ? file : "", len), text);
+}
+
+static int build_host_file(const struct view *view, int which, struct buffer *text)
+{
+	switch (which) {
+	case 0:
+		return hosts_files_resolv_conf(text);
+	case 1:
+		return build_nsswitch(text);
+	default:
+		return hosts_files_hosts(view->plan->sandbox, view->ipv6, text);
+	}
+}
+
+int view_arrange_host_files(const struct view *view, struct error *err)
+{
+	static const char *const names[] = {"resolv.conf", "nsswitch.conf", "hosts"};
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < 3; i++) {
+		struct buffer text;
+		char path[64];
+
+		snprintf(path, sizeof(path), "/etc/%s", names[i]);
+		buffer_init(&text, 2 * HOSTS_FILE_MAX_BYTES);
+		rc = build_host_file(view, i, &text);
+		if (rc < 0)
+			error_set_code(err, rc, "cannot make the sandbox's %s", path);
+		else
+			rc = replace_file(path, names[i], &text, err);
+		buffer_free(&text);
+	}
+	return rc;
+}
+
+/* Two places may be names of one file: bound once, the second name leads to ours already. */
+int view_arrange_overlays(const struct view *view, struct error *err)
+{
+	struct path_list done = {0};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < view->plan->overlay_count; i++) {
+		const struct steer_overlay *overlay = &view->plan->overlays[i];
+		cleanup_free char *place = realpath(overlay->path, NULL);
+		char ours[PATH_MAX];
+
+		if (!place || path_list_has(&done, slice_from_text(place)))
+			continue;
+		snprintf(ours, sizeof(ours), STEER_RUNTIME_DIR "/%s", overlay->file);
+		rc = mounts_bind(ours, place, err);
+		if (rc == 0 && path_list_add(&done, slice_from_text(place)) < 0)
+			rc = error_set_code(err, -ENOMEM, "cannot put %s over %s", ours, place);
+	}
+	path_list_free(&done);
+	return rc;
+}
+
+static int mask(const char *path, struct error *err)
+{
+	struct stat status;
+	int rc;
+
+	if (stat(path, &status) < 0) {
+		rc = -errno;
+		return mounts_is_absent(rc) ? 0 : error_set_code(err, rc, "cannot hide %s", path);
+	}
+	rc = mounts_bind(S_ISDIR(status.st_mode) ? EMPTY_DIRECTORY : EMPTY_FILE, path, err);
+	return mounts_is_absent(rc) ? 0 : rc;
+}
+
+/* A path that a socket was bound to may be a file by now, which is nobody's secret. */
+static int mask_socket(const char *path, struct error *err)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+		return 0;
+	return mask(path, err);
+}
+
+int view_arrange_masks(const struct view *view, struct error *err)
+{
+	const struct path_list *sockets = &view->surroundings->unix_sockets;
+	const struct path_list *automounts = &view->surroundings->automounts;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sockets->count; i++)
+		rc = mask_socket(sockets->paths[i], err);
+	for (size_t i = 0; rc == 0 && i < automounts->count; i++)
+		rc = mask(automounts->paths[i], err);
+	for (size_t i = 0; rc == 0 && i < view->plan->masked_count; i++)
+		rc = mask(view->plan->masked[i], err);
+	return rc;
+}
+
+int view_arrange_read_only(const struct view *view, struct error *err)
+{
+	for (size_t i = 0; i < view->plan->read_only_count; i++) {
+		const char *path = view->plan->read_only[i];
+		int rc = mounts_bind(path, path, err);
+
+		if (rc == 0)
+			rc = mounts_protect(path, err);
+		if (rc < 0 && !mounts_is_absent(rc))
+			return rc;
+	}
+	return 0;
+}
