@@ -82,6 +82,7 @@ static int skip_rest(struct line_reader *reader, struct read_line *line)
 		found = find_newline(reader, &len);
 		if (found < 0)
 			return found;
+		line->bytes += len + (size_t)found;
 		rc = line_hash_add(&reader->hasher, slice_first(unread(reader), len));
 		if (rc < 0)
 			return rc;
@@ -110,6 +111,7 @@ int line_reader_next(struct line_reader *reader, struct read_line *line)
 	line->text = slice_first(unread(reader), len);
 	line->is_too_long = !found && reader->left > 0;
 	line->is_torn = !found && reader->left == 0;
+	line->bytes = len + (size_t)found;
 	rc = line_hash_start(&reader->hasher);
 	if (rc == 0)
 		rc = line_hash_add(&reader->hasher, line->text);
@@ -118,7 +120,7 @@ int line_reader_next(struct line_reader *reader, struct read_line *line)
 		line->text = SLICE_EMPTY;
 		rc = skip_rest(reader, line);
 	} else {
-		reader->start += found ? len + 1 : len;
+		reader->start += line->bytes;
 	}
 	if (rc == 0)
 		rc = line_hash_finish(&reader->hasher, line->hash);

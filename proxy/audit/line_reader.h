@@ -22,6 +22,7 @@ struct read_line {
 	struct slice text; /* without the newline; valid until the next call */
 	bool is_too_long;  /* the text is not the whole line */
 	bool is_torn;	   /* the file ended before the line did */
+	uint64_t bytes;	   /* that it takes in the file, with its newline */
 	char hash[LINE_HASH_TEXT + 1];
 };
 
