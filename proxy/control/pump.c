@@ -26,89 +26,50 @@ void pump_close(struct pump *pump)
 static int add_record(struct pump *pump, const struct audit_record *record)
 {
 	char body[AUDIT_BODY_MAX];
+	int rc = journal_add(&pump->journal, slice_of(body, audit_record_format(record, body)));
 
-	return journal_add(&pump->journal, slice_of(body, audit_record_format(record, body)));
+	return rc < 0 ? rc : journal_flush(&pump->journal);
 }
 
-static void note_blocking(struct pump *pump, const char *event)
+static void say_blocked(struct pump *pump, int code)
+{
+	struct error err;
+
+	pump->blocked = true;
+	journal_explain(&pump->journal, code, &err);
+	say("%s; until then, what cannot be logged is refused", err.text);
+}
+
+static void say_resumed(struct pump *pump)
 {
 	struct audit_record record;
 
+	pump->blocked = false;
 	audit_record_init(&record, AUDIT_SANDBOX, pump->sandbox);
 	record.time_us = wallclock_now_us();
 	record.allow = true;
 	record.has_life = true;
-	record.life.event = event;
+	record.life.event = "log-resumed";
 	record.life.status = -1;
 	record.life.lost = -1;
 	add_record(pump, &record);
-}
-
-static void block(struct pump *pump, int error)
-{
-	if (pump->blocked)
-		return;
-	pump->blocked = true;
-	audit_ring_set_blocked(&pump->ring, true);
-	say("the audit log %s cannot be written: %s. Requests are refused until it can; make room, "
-	    "and they "
-	    "go on",
-	    pump->journal.path,
-	    error == ERROR_LIMIT ? "no space is left on its disk" : error_name(error));
-}
-
-static void unblock(struct pump *pump)
-{
-	pump->blocked = false;
-	note_blocking(pump, "log-resumed");
-	audit_ring_set_blocked(&pump->ring, false);
 	say("the audit log %s can be written again", pump->journal.path);
-}
-
-static int flush(struct pump *pump)
-{
-	int rc = journal_flush(&pump->journal);
-
-	if (rc == 0 && !journal_has_room(&pump->journal))
-		rc = ERROR_LIMIT;
-	if (rc < 0) {
-		block(pump, rc);
-		return rc;
-	}
-	if (pump->blocked) {
-		unblock(pump);
-		rc = journal_flush(&pump->journal);
-	}
-	return rc;
 }
 
 int pump_run(struct pump *pump)
 {
-	char body[AUDIT_BODY_MAX];
-	ssize_t len = 1;
+	int rc = journal_drain(&pump->journal, &pump->ring);
 
-	while (len > 0) {
-		int rc;
-
-		while (buffer_length(&pump->journal.batch) < PUMP_BATCH_BYTES) {
-			len = audit_ring_read(&pump->ring, body);
-			if (len <= 0)
-				break;
-			rc = journal_add(&pump->journal, slice_of(body, (size_t)len));
-			if (rc < 0)
-				return rc;
-		}
-		rc = flush(pump);
-		if (rc < 0)
-			return rc;
-	}
-	pump->broken = len < 0;
-	return (int)len;
+	if (rc == 0 && audit_ring_is_blocked(&pump->ring))
+		rc = ERROR_LIMIT;
+	if (rc >= 0 && pump->blocked)
+		say_resumed(pump);
+	else if (rc < 0 && rc != ERROR_SYNTAX && !pump->blocked)
+		say_blocked(pump, rc);
+	return rc;
 }
 
 int pump_record(struct pump *pump, const struct audit_record *record)
 {
-	int rc = add_record(pump, record);
-
-	return rc < 0 ? rc : flush(pump);
+	return add_record(pump, record);
 }

@@ -1,7 +1,6 @@
 /*
- * From the ring to the journal: what the worker committed is chained and written, in batches. When
- * the disk is full the ring is blocked, so that the worker refuses what it cannot log, and the
- * journal is tried again until there is room.
+ * The audit log as the supervisor keeps it: the ring that its worker fills, the journal that it
+ * writes, and what the user is told when the journal cannot be written.
  */
 #ifndef PROXY_CONTROL_PUMP_H
 #define PROXY_CONTROL_PUMP_H
@@ -10,28 +9,26 @@
 #include "proxy/audit/record.h"
 #include "proxy/audit/ring.h"
 
-enum {
-	PUMP_BATCH_BYTES = 1 << 20,
-	PUMP_RETRY_MS = 500,
-};
+enum { PUMP_RETRY_MS = 500 };
 
 struct pump {
 	struct journal journal;
 	struct audit_ring ring;
 	const char *sandbox;
-	bool blocked;
-	bool broken; /* the ring is inconsistent: the worker must end */
+	bool blocked; /* the journal cannot be written, and the user was told */
 };
 
 /* Opens the journal at PATH and makes the ring. */
 int pump_open(struct pump *pump, const char *path, const char *sandbox, struct error *err);
 void pump_close(struct pump *pump);
 
-/* Moves what there is. ERROR_SYNTAX when the ring is inconsistent; ERROR_LIMIT while the disk is
- * full. */
+/* Moves what there is from the ring to the file. 0; 1 when there is more; ERROR_SYNTAX when the
+ * ring is inconsistent and the worker must be ended; or what keeps the journal from being written,
+ * and then nothing is lost: call again later. */
 int pump_run(struct pump *pump);
 
-/* Adds a record of the supervisor's own, and writes it. */
+/* Writes a record of the supervisor's own. 0, or a negative code; the record is kept, and written
+ * when the journal can be. */
 int pump_record(struct pump *pump, const struct audit_record *record);
 
 #endif

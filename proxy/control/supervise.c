@@ -145,8 +145,8 @@ static void drain_log(struct supervisor *supervisor)
 	ssize_t ignored = read(supervisor->pump.ring.wake_fd, &wakes, sizeof(wakes));
 
 	(void)ignored;
-	pump_run(&supervisor->pump);
-	if (!supervisor->pump.broken || !supervisor->worker_alive)
+	supervisor->log_state = pump_run(&supervisor->pump);
+	if (supervisor->log_state != ERROR_SYNTAX || !supervisor->worker_alive)
 		return;
 	say("the engine's record of verdicts is damaged; the engine is ended");
 	kill(supervisor->worker, SIGKILL);
@@ -157,7 +157,7 @@ static int sleep_ms(struct supervisor *supervisor)
 {
 	if (supervisor->pump.blocked)
 		return PUMP_RETRY_MS;
-	if (!audit_ring_prepare_sleep(&supervisor->pump.ring))
+	if (supervisor->log_state > 0 || !audit_ring_prepare_sleep(&supervisor->pump.ring))
 		return 0;
 	return SERVERS_CHECK_MS;
 }
@@ -216,9 +216,9 @@ static void end_log(struct supervisor *supervisor, int status)
 
 	if (rc == 0)
 		rc = supervisor_record(supervisor, "end", status, -1);
-	while (rc == ERROR_LIMIT && monotonic_now_us() < deadline_us) {
+	while (rc < 0 && rc != ERROR_SYNTAX && monotonic_now_us() < deadline_us) {
 		poll(NULL, 0, PUMP_RETRY_MS);
-		rc = journal_flush(&supervisor->pump.journal);
+		rc = pump_run(&supervisor->pump);
 	}
 	if (rc < 0)
 		say("the last records of sandbox %s could not be written to %s: %s", supervisor->id,
@@ -227,7 +227,6 @@ static void end_log(struct supervisor *supervisor, int status)
 
 int supervisor_stay(struct supervisor *supervisor)
 {
-	pid_t foreground = isatty(STDIN_FILENO) ? tcgetpgrp(STDIN_FILENO) : -1;
 	int status;
 
 	supervisor->status = -1;
@@ -240,9 +239,6 @@ int supervisor_stay(struct supervisor *supervisor)
 	status = exit_status(supervisor->status);
 	steer_end(&supervisor->sandbox);
 	supervisor->sandbox_alive = false;
-	/* A shell inside may have left the terminal to a process group that is gone. */
-	if (foreground > 0)
-		tcsetpgrp(STDIN_FILENO, foreground);
 	end_worker(supervisor);
 	end_log(supervisor, status);
 	return status;

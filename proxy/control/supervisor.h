@@ -4,7 +4,6 @@
 #define PROXY_CONTROL_SUPERVISOR_H
 
 #include <sys/types.h>
-#include <termios.h>
 
 #include "base/buffer.h"
 #include "proxy/control/environment.h"
@@ -33,6 +32,7 @@ struct supervisor {
 	char servers[1024]; /* name servers that the worker was told */
 	int signals;	    /* signalfd */
 	bool stopped;	    /* the command is stopped, and so were we */
+	int log_state;	    /* what pump_run() said last */
 	int status;	    /* of the command, as from waitpid(2); -1: not known yet */
 	bool ending;	    /* the worker was told to end */
 };

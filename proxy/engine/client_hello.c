@@ -25,7 +25,8 @@ static void refuse_hello(struct client *client, const char *reason, enum hello_a
 
 static void refuse_connection(struct client_facts *facts, int status, const char *reason)
 {
-	facts->refusal = (struct policy_verdict){.reason = reason};
+	facts->refusal.rule = NULL;
+	facts->refusal.reason = reason;
 	facts->refusal_status = status;
 	facts->is_refused = true;
 }
@@ -109,20 +110,17 @@ static void judge_name(struct client *client, const struct hello *hello, struct 
 {
 	struct client_facts *facts = &client->facts;
 	const struct policy *policy = client->sandbox->policy;
-	struct policy_verdict verdict;
 	enum policy_tls_route route;
 
 	if (facts->is_refused) {
 		start_tls(client, received);
 		return;
 	}
-	route = policy_decide_tls(policy, &facts->host, facts->port, &verdict);
+	route = policy_decide_tls(policy, &facts->host, facts->port, &facts->refusal);
 	if (client->sandbox->killed) {
 		route = POLICY_TLS_REFUSE;
-		verdict = (struct policy_verdict){.reason = "the sandbox has ended"};
+		facts->refusal.reason = "the sandbox has ended";
 	}
-	if (route != POLICY_TLS_INSPECT)
-		facts->refusal = verdict;
 	if (route == POLICY_TLS_PASS) {
 		pass_through(client, hello, received);
 		return;

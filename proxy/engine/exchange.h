@@ -58,7 +58,8 @@ struct client_facts {
 	const char *tls_cipher;
 	const char *tls_alpn;
 	bool tls_resumed;
-	/* Set when the connection was refused already, and HTTP is read only to say why. */
+	/* Set when the connection was refused already, and HTTP is read only to say why. Not to be
+	 * copied: its reason may point into it. */
 	struct policy_verdict refusal;
 	int refusal_status; /* 403 or 421 */
 	bool is_refused;

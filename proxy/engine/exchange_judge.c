@@ -221,7 +221,7 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 	if (exchange->sandbox->killed)
 		return refuse(answer, 403, "the sandbox has ended");
 	if (facts->is_refused) {
-		exchange->verdict = facts->refusal;
+		exchange->verdict.rule = facts->refusal.rule;
 		return refuse(answer, facts->refusal_status, facts->refusal.reason);
 	}
 	if (!check_authority(exchange, answer) || !check_upgrade(exchange, answer) ||

@@ -16,7 +16,8 @@ struct packet_watch {
 	double allowance; /* records that may be written now */
 	ev_tstamp counted_at;
 	uint64_t suppressed;
-	uint64_t lost; /* by the kernel, for want of room */
+	struct steer_log_state log;
+	uint64_t lost_told; /* of log.lost */
 };
 
 static void describe_protocol(uint8_t protocol, char text[16])
@@ -55,11 +56,17 @@ static bool may_record(struct packet_watch *watch)
 	return true;
 }
 
+/* Packets without a record of their own: over the rate, or lost by the kernel for want of room. */
+static uint64_t untold(const struct packet_watch *watch)
+{
+	return watch->suppressed + watch->log.lost - watch->lost_told;
+}
+
 static void record_suppressed(struct packet_watch *watch, struct audit_record *record)
 {
-	record->packet.suppressed = watch->suppressed + watch->lost;
+	record->packet.suppressed = untold(watch);
 	watch->suppressed = 0;
-	watch->lost = 0;
+	watch->lost_told = watch->log.lost;
 }
 
 static void record_packet(void *context, const struct steer_packet *packet)
@@ -105,7 +112,7 @@ static void record_rest(struct packet_watch *watch)
 	struct sandbox *sandbox = watch->sandbox;
 	struct audit_record record;
 
-	if (watch->suppressed + watch->lost == 0 || !sandbox_reserve_record(sandbox))
+	if (untold(watch) == 0 || !sandbox_reserve_record(sandbox))
 		return;
 	audit_record_init(&record, AUDIT_PACKET, sandbox->id);
 	record.time_us = wallclock_now_us();
@@ -127,8 +134,8 @@ static void on_packets(struct ev_loop *loop, struct ev_io *io, int events)
 	struct packet_watch *watch = container_of(io, struct packet_watch, io);
 
 	(void)events;
-	steer_read_log(watch->fd, record_packet, watch, &watch->lost);
-	if (watch->suppressed + watch->lost == 0 || ev_is_active(&watch->rest))
+	steer_read_log(watch->fd, record_packet, watch, &watch->log);
+	if (untold(watch) == 0 || ev_is_active(&watch->rest))
 		return;
 	ev_timer_set(&watch->rest, 1., 0.);
 	ev_timer_start(loop, &watch->rest);
@@ -158,7 +165,7 @@ void packet_watch_free(struct packet_watch *watch)
 {
 	if (!watch)
 		return;
-	steer_read_log(watch->fd, record_packet, watch, &watch->lost);
+	steer_read_log(watch->fd, record_packet, watch, &watch->log);
 	record_rest(watch);
 	ev_io_stop(watch->sandbox->engine->loop, &watch->io);
 	ev_timer_stop(watch->sandbox->engine->loop, &watch->rest);

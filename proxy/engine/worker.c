@@ -115,8 +115,8 @@ static void take_secrets(struct worker *worker)
 {
 	struct error err = {0};
 
-	if (secret_handover_take(worker->setup->policy, worker->setup->secrets, &worker->sandbox.secrets,
-			 &err) < 0)
+	if (secret_handover_take(worker->setup->policy, worker->setup->secrets,
+				 &worker->sandbox.secrets, &err) < 0)
 		fail(worker, &err);
 }
 

@@ -331,6 +331,8 @@ static int parse_absolute_form(struct slice target, struct http_message *message
 			break;
 	}
 	*authority = slice_first(rest, end);
+	if (end == 0)
+		return refuse(fault, 400, "a request target without an authority");
 	split_path(slice_from(rest, end), message);
 	if (message->path.len == 0)
 		message->path = SLICE_LITERAL("/");

@@ -11,7 +11,7 @@ enum { PATTERNS = 4 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct slice patterns[PATTERNS], text;
+	struct slice patterns[PATTERNS] = {0}, text;
 	struct scanner *scanner;
 	struct scan_hit hit;
 	size_t count, at = 0, used = 1;

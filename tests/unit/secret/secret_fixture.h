@@ -18,7 +18,7 @@ static const char fixture_policy[] =
 	"    from: env\n"
 	"    use: [{at: \"https://api.example.com/v1/**\", methods: [GET, POST], slot: header "
 	"Authorization}]\n"
-	"  USER:\n"
+	"  LOGIN:\n"
 	"    from: env\n"
 	"    use: [{at: git.example.com, slot: basic user}]\n"
 	"  PASS:\n"
@@ -135,7 +135,8 @@ static inline void fixture_request(struct fixture *fixture, const char *method, 
 static inline void fixture_field(struct fixture *fixture, const char *name, const char *value)
 {
 	assert_int_equal(http_fields_add(&fixture->message.fields, &fixture->arena,
-					 slice_from_text(name), slice_from_text(value)),
+					 slice_from_text(name),
+					 arena_copy(&fixture->arena, slice_from_text(value))),
 			 0);
 }
 

@@ -112,10 +112,10 @@ static void basic_is_decoded_and_encoded_anew(void **state)
 
 	(void)state;
 	fixture_request(&f, "GET", "git.example.com", "/r.git", "");
-	fixture_field(&f, "Authorization", basic(PLACEHOLDER("USER") ":" PLACEHOLDER("PASS")));
+	fixture_field(&f, "Authorization", basic(PLACEHOLDER("LOGIN") ":" PLACEHOLDER("PASS")));
 	fixture_plan(&f);
 	assert_int_equal(f.plan.item_count, 2);
-	strcpy(expected, basic("real-USER-value:real-PASS-value"));
+	strcpy(expected, basic("real-LOGIN-value:real-PASS-value"));
 	assert_sent(&f, 0, expected);
 
 	fixture_request(&f, "GET", "git.example.com", "/r.git", "");
@@ -133,8 +133,8 @@ static void user_and_password_are_slots_of_their_own(void **state)
 	fixture_field(&f, "Authorization", basic(PLACEHOLDER("PASS") ":x"));
 	assert_blocked("PASS", SECRET_IN_BASIC);
 	fixture_request(&f, "GET", "git.example.com", "/r.git", "");
-	fixture_field(&f, "Authorization", basic("x:" PLACEHOLDER("USER")));
-	assert_blocked("USER", SECRET_IN_BASIC);
+	fixture_field(&f, "Authorization", basic("x:" PLACEHOLDER("LOGIN")));
+	assert_blocked("LOGIN", SECRET_IN_BASIC);
 	/* Not as a bearer either. */
 	fixture_request(&f, "GET", "git.example.com", "/r.git", "");
 	fixture_field(&f, "Authorization", "Bearer " PLACEHOLDER("PASS"));

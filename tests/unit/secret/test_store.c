@@ -6,7 +6,7 @@
 static const struct policy_use header_use = {.slot = {.kind = POLICY_SLOT_HEADER}};
 static const struct policy_use user_use = {.slot = {.kind = POLICY_SLOT_BASIC_USER}};
 static const struct policy_secret secret = {.name = "API_KEY", .uses = &header_use, .use_count = 1};
-static const struct policy_secret user_secret = {.name = "USER", .uses = &user_use, .use_count = 1};
+static const struct policy_secret user_secret = {.name = "LOGIN", .uses = &user_use, .use_count = 1};
 
 static void a_value_that_would_break_its_slot_is_refused_without_being_shown(void **state)
 {
@@ -62,7 +62,7 @@ static void logs_show_names_for_placeholders(void **state)
 	shown = secret_redact(&store,
 			      SLICE_LITERAL("/a?k=sk-placeholder-000001&u=user-placeholder-0002"),
 			      &arena);
-	assert_true(slice_equal(shown, SLICE_LITERAL("/a?k={API_KEY}&u={USER}")));
+	assert_true(slice_equal(shown, SLICE_LITERAL("/a?k={API_KEY}&u={LOGIN}")));
 	/* Text without placeholders is not copied. */
 	assert_ptr_equal(secret_redact(&store, plain, &arena).ptr, plain.ptr);
 	arena_free(&arena);
