@@ -1,0 +1,60 @@
+#include "proxy/engine/choice.h"
+
+#include <stdio.h>
+
+void choice_add(struct choice *choice, const struct address *address)
+{
+	struct choice_list *list = address->length == 4 ? &choice->ipv4 : &choice->ipv6;
+
+	if (list->count < CHOICE_ADDRESSES_MAX)
+		list->addresses[list->count++] = *address;
+}
+
+/* Of several addresses that are refused, the first one is told. */
+static void filter(struct choice_list *list, const struct policy *policy,
+		   char why[CHOICE_WHY_BYTES])
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		char text[ADDRESS_TEXT_BYTES];
+		const char *class;
+
+		if (address_check(&list->addresses[i], policy, &class) == 0) {
+			list->addresses[kept++] = list->addresses[i];
+			continue;
+		}
+		if (why[0] != '\0')
+			continue;
+		address_format(&list->addresses[i], text);
+		snprintf(why, CHOICE_WHY_BYTES, "%s may not be dialled: %s", text, class);
+	}
+	list->count = kept;
+}
+
+/* RFC 8305 section 4: IPv6 first, then by turns, as long as there are both. */
+static void interleave(const struct choice *choice, struct resolver_result *result)
+{
+	const struct choice_list *lists[] = {&choice->ipv6, &choice->ipv4};
+	size_t taken[2] = {0}, turn = 0;
+
+	while (result->count < RESOLVER_ADDRESSES_MAX) {
+		if (taken[turn] == lists[turn]->count)
+			turn = !turn;
+		if (taken[turn] == lists[turn]->count)
+			return;
+		result->addresses[result->count++] = lists[turn]->addresses[taken[turn]++];
+		turn = !turn;
+	}
+}
+
+void choice_make(struct choice *choice, const struct policy *policy, struct resolver_result *result,
+		 char why[CHOICE_WHY_BYTES])
+{
+	why[0] = '\0';
+	filter(&choice->ipv6, policy, why);
+	filter(&choice->ipv4, policy, why);
+	interleave(choice, result);
+	if (result->count == 0)
+		result->error = ERROR_DENIED;
+}
