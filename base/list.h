@@ -54,13 +54,13 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
-/* NODE runs over the list; it must stay in it during the turn. */
-#define list_for_each(node, list)                                                                  \
-	for (struct list *node = (list)->next; node != (list); node = node->next)
+/* NODE runs over the list HEAD; it must stay in it during the turn. */
+#define list_for_each(node, head)                                                                  \
+	for (struct list *node = (head)->next; node != (head); node = node->next)
 
 /* The same, where the turn may remove NODE. */
-#define list_for_each_safe(node, list)                                                             \
-	for (struct list *node = (list)->next, *node##_next = node->next; node != (list);          \
+#define list_for_each_safe(node, head)                                                             \
+	for (struct list *node = (head)->next, *node##_next = node->next; node != (head);          \
 	     node = node##_next, node##_next = node->next)
 
 #endif
