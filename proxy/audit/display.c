@@ -113,10 +113,18 @@ static void put_upper(struct display *d, struct slice text)
 	shown_write(d->out, slice_of(bytes, len));
 }
 
+/* Verdicts are as wide as "ALLOW". */
+static void pad(struct display *d, size_t used)
+{
+	for (; used < strlen("ALLOW"); used++)
+		putc(' ', d->out);
+}
+
 static void put_word(struct display *d, const char *word, enum colour colour)
 {
 	begin_colour(d, colour);
-	fprintf(d->out, "%-5s", word);
+	fputs(word, d->out);
+	pad(d, strlen(word));
 	end_colour(d);
 }
 
@@ -125,16 +133,18 @@ static void put_verdict(struct display *d, const json_t *record)
 	struct slice verdict = text_member(record, "verdict");
 	struct slice event = text_member(json_object_get(record, "life"), "event");
 
-	if (event.len)
+	if (event.len) {
 		put_upper(d, event);
-	else if (json_is_true(json_object_get(record, "would_deny")))
+		pad(d, event.len);
+	} else if (json_is_true(json_object_get(record, "would_deny"))) {
 		put_word(d, "DENY?", COLOUR_YELLOW);
-	else if (slice_equal(verdict, SLICE_LITERAL("allow")))
+	} else if (slice_equal(verdict, SLICE_LITERAL("allow"))) {
 		put_word(d, "ALLOW", COLOUR_GREEN);
-	else if (slice_equal(verdict, SLICE_LITERAL("deny")))
+	} else if (slice_equal(verdict, SLICE_LITERAL("deny"))) {
 		put_word(d, "DENY", COLOUR_RED);
-	else
+	} else {
 		put_word(d, "?", COLOUR_YELLOW);
+	}
 }
 
 /* "host:port", without the port when it is the scheme's own. */

@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "tests/unit/allocation.h"
 
-enum { PATHS = 8, FILE_MAX_BYTES = 256 << 20 };
+enum { PATHS = 64, FILE_MAX_BYTES = 256 << 20 };
 
 static char folder[64];
 

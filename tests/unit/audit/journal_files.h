@@ -13,7 +13,7 @@
 int files_make_folder(void **state);
 int files_remove_folder(void **state);
 
-/* The path of NAME in the folder; valid until the next call but seven. */
+/* The path of NAME in the folder; the last 64 that were asked for are valid. */
 const char *files_path(const char *name);
 
 /* The body of record number N: an http record, of BYTES bytes or somewhat more. */
