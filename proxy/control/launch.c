@@ -242,6 +242,20 @@ struct paths {
 	size_t overlay_count;
 };
 
+/* The sandbox is told of places by names that do not depend on where it looks from. A place that does not exist needs no
+ * protection. */
+static void add_place(struct arena *arena, const char *path, const char **list, size_t *count)
+{
+	cleanup_free char *real = realpath(path, NULL);
+	struct slice copy;
+
+	if (!real || *count == SUPERVISOR_PATHS_MAX)
+		return;
+	copy = arena_copy(arena, slice_from_text(real));
+	if (copy.ptr)
+		list[(*count)++] = copy.ptr;
+}
+
 static void add_file(struct paths *paths, const char *name, const struct buffer *content)
 {
 	if (buffer_length(content))
@@ -249,9 +263,10 @@ static void add_file(struct paths *paths, const char *name, const struct buffer 
 									buffer_slice(content)};
 }
 
-static void collect_paths(const struct supervisor *supervisor, struct paths *paths)
+static void collect_paths(struct supervisor *supervisor, struct paths *paths)
 {
 	const struct policy *policy = supervisor->setup->policy;
+	struct arena *arena = &supervisor->environment.arena;
 	const char *const *known = bundle_known_paths();
 
 	*paths = (struct paths){0};
@@ -259,17 +274,17 @@ static void collect_paths(const struct supervisor *supervisor, struct paths *pat
 	add_file(paths, "ca-bundle.pem", &supervisor->ca_bundle);
 	add_file(paths, "ca.p12", &supervisor->ca_java);
 	for (size_t i = 0; known[i] && i < 16; i++)
-		paths->overlays[paths->overlay_count++] = (struct steer_overlay){known[i],
-										 "ca-bundle.pem"};
+		paths->overlays[paths->overlay_count++] =
+			(struct steer_overlay){known[i], "ca-bundle.pem"};
 	for (size_t i = 0; i < policy->secret_count; i++) {
 		if (policy->secrets[i].from.kind == POLICY_FROM_FILE)
-			paths->masked[paths->masked_count++] = policy->secrets[i].from.name;
+			add_place(arena, policy->secrets[i].from.name, paths->masked,
+				  &paths->masked_count);
 	}
-	paths->masked[paths->masked_count++] = supervisor->audit_path;
-	paths->read_only[paths->read_only_count++] = supervisor->setup->policy_path;
-	for (size_t i = 0; i < policy->ca_count && paths->read_only_count < SUPERVISOR_PATHS_MAX;
-	     i++)
-		paths->read_only[paths->read_only_count++] = policy->ca_files[i];
+	add_place(arena, supervisor->pump.journal.path, paths->masked, &paths->masked_count);
+	add_place(arena, supervisor->setup->policy_path, paths->read_only, &paths->read_only_count);
+	for (size_t i = 0; i < policy->ca_count; i++)
+		add_place(arena, policy->ca_files[i], paths->read_only, &paths->read_only_count);
 }
 
 static int launch_sandbox(struct supervisor *supervisor, struct steer_sockets *sockets,
