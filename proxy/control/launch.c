@@ -107,6 +107,20 @@ int supervisor_await(struct supervisor *supervisor, uint32_t type, int timeout_m
 	return 0;
 }
 
+/* Sends a message to the worker. If it is gone, what it said last is why. */
+static int tell_worker(struct supervisor *supervisor, enum message_type type, struct slice payload,
+		       const int *fds, size_t count, struct error *err)
+{
+	int rc = message_send(supervisor->worker_socket, type, payload, fds, count);
+
+	if (rc == 0)
+		return 0;
+	error_set_code(err, rc, "cannot reach the worker");
+	return supervisor_await(supervisor, MESSAGE_SERVING, WORKER_START_TIMEOUT_MS, NULL, err) < 0
+		       ? err->code
+		       : rc;
+}
+
 static int read_secret(const struct policy_secret *secret, struct secret_handover *handover,
 		       struct error *err)
 {
@@ -157,8 +171,7 @@ static int hand_over_secrets(struct supervisor *supervisor, struct error *err)
 		secret_handover_wipe(supervisor->secrets);
 		return rc;
 	}
-	rc = message_send(supervisor->worker_socket, MESSAGE_SECRETS, SLICE_EMPTY, NULL, 0);
-	return rc < 0 ? error_set_code(err, rc, "cannot reach the worker") : 0;
+	return tell_worker(supervisor, MESSAGE_SECRETS, SLICE_EMPTY, NULL, 0, err);
 }
 
 /* Whether a Java is to be found, so that making a trust store for it is worth the while. */
@@ -242,8 +255,8 @@ struct paths {
 	size_t overlay_count;
 };
 
-/* The sandbox is told of places by names that do not depend on where it looks from. A place that does not exist needs no
- * protection. */
+/* The sandbox is told of places by names that do not depend on where it looks from. A place that
+ * does not exist needs no protection. */
 static void add_place(struct arena *arena, const char *path, const char **list, size_t *count)
 {
 	cleanup_free char *real = realpath(path, NULL);
@@ -274,8 +287,8 @@ static void collect_paths(struct supervisor *supervisor, struct paths *paths)
 	add_file(paths, "ca-bundle.pem", &supervisor->ca_bundle);
 	add_file(paths, "ca.p12", &supervisor->ca_java);
 	for (size_t i = 0; known[i] && i < 16; i++)
-		paths->overlays[paths->overlay_count++] =
-			(struct steer_overlay){known[i], "ca-bundle.pem"};
+		paths->overlays[paths->overlay_count++] = (struct steer_overlay){known[i],
+										 "ca-bundle.pem"};
 	for (size_t i = 0; i < policy->secret_count; i++) {
 		if (policy->secrets[i].from.kind == POLICY_FROM_FILE)
 			add_place(arena, policy->secrets[i].from.name, paths->masked,
@@ -323,11 +336,11 @@ static int hand_over_sockets(struct supervisor *supervisor, struct steer_sockets
 	int rc;
 
 	supervisor_read_servers(supervisor->servers, sizeof(supervisor->servers));
-	rc = message_send(supervisor->worker_socket, MESSAGE_SERVE,
-			  slice_from_text(supervisor->servers), fds, 7);
+	rc = tell_worker(supervisor, MESSAGE_SERVE, slice_from_text(supervisor->servers), fds, 7,
+			 err);
 	steer_sockets_close(sockets);
 	if (rc < 0)
-		return error_set_code(err, rc, "cannot reach the worker");
+		return rc;
 	return supervisor_await(supervisor, MESSAGE_SERVING, WORKER_START_TIMEOUT_MS, NULL, err);
 }
 
