@@ -53,7 +53,7 @@ static int fork_worker(struct supervisor *supervisor, struct error *err)
 		.policy = setup->policy,
 		.ring = &supervisor->pump.ring,
 		.secrets = supervisor->secrets,
-		.system_bundle = bundle_system_path(),
+		.system_bundle = supervisor->system_bundle[0] ? supervisor->system_bundle : NULL,
 	};
 	int pair[2];
 
@@ -193,8 +193,8 @@ static bool has_java(void)
 
 static int make_bundles(struct supervisor *supervisor, struct error *err)
 {
-	int rc = bundle_make(bundle_system_path(), buffer_slice(&supervisor->ca_pem),
-			     &supervisor->ca_bundle, err);
+	int rc = bundle_make(supervisor->system_bundle[0] ? supervisor->system_bundle : NULL,
+			     buffer_slice(&supervisor->ca_pem), &supervisor->ca_bundle, err);
 
 	if (rc == 0 && has_java())
 		rc = bundle_make_java(buffer_slice(&supervisor->ca_bundle), &supervisor->ca_java,
@@ -385,6 +385,15 @@ static int open_log(struct supervisor *supervisor, struct error *err)
 	return pump_open(&supervisor->pump, supervisor->audit_path, supervisor->id, err);
 }
 
+/* Noted now, as the worker overwrites the environment that the path may be in. */
+static void find_roots(struct supervisor *supervisor)
+{
+	const char *path = bundle_system_path();
+
+	snprintf(supervisor->system_bundle, sizeof(supervisor->system_bundle), "%s",
+		 path ? path : "");
+}
+
 int supervisor_launch(struct supervisor *supervisor, struct error *err)
 {
 	struct steer_sockets sockets;
@@ -394,6 +403,7 @@ int supervisor_launch(struct supervisor *supervisor, struct error *err)
 	make_id(supervisor->id);
 	/* Neither a core dump nor a debugger of the same user may see what passes through here. */
 	prctl(PR_SET_DUMPABLE, 0);
+	find_roots(supervisor);
 	rc = open_log(supervisor, err);
 	if (rc == 0)
 		rc = secret_handover_create(supervisor->setup->policy, &supervisor->secrets, err);

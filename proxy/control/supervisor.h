@@ -29,6 +29,7 @@ struct supervisor {
 	struct buffer ca_pem;
 	struct buffer ca_bundle;
 	struct buffer ca_java;
+	char system_bundle[4096]; /* of trusted roots; empty: none */
 	char servers[1024]; /* name servers that the worker was told */
 	int signals;	    /* signalfd */
 	bool stopped;	    /* the command is stopped, and so were we */
