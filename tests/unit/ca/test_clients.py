@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """What clients that people use make of our leaves, with the variables that a sandbox is given.
 
-Usage: test_clients.py LEAF_SERVER. Each client must accept a leaf by name and by address, and refuse
-one for another name; clients that are not installed are skipped, and said to be.
+Usage: test_clients.py LEAF_SERVER. Each client must accept a leaf by name and by address, and
+refuse one for another name; clients that are not installed are skipped, and said to be.
 """
 
 import datetime
