@@ -19,12 +19,14 @@ const char *bundle_system_path(void);
  * sandbox's view of them to be replaced. NULL-terminated. */
 const char *const *bundle_known_paths(void);
 
-/* Fills BUNDLE with the PEM file at SYSTEM_PATH (may be NULL) and CA_PEM. */
+/* Appends to BUNDLE (empty, of BUNDLE_MAX_BYTES) the certificates of the PEM file at SYSTEM_PATH
+ * (may be NULL) and of CA_PEM, and nothing else that may be in the file. On failure BUNDLE holds a
+ * part; free it. */
 int bundle_make(const char *system_path, struct slice ca_pem, struct buffer *bundle,
 		struct error *err);
 
-/* Fills STORE with a PKCS #12 trust store holding every certificate of BUNDLE, as keytool makes
- * them: each marked as trusted (the attribute that Java demands), integrity by the password
+/* Appends to STORE (empty) a PKCS #12 trust store holding every certificate of BUNDLE, as keytool
+ * makes them: each marked as trusted (the attribute that Java demands), integrity by the password
  * "changeit", nothing encrypted. */
 int bundle_make_java(struct slice bundle, struct buffer *store, struct error *err);
 
@@ -42,7 +44,12 @@ struct bundle_variable {
 };
 
 /* The variables of the common runtimes: OpenSSL, curl, git, Python requests, pip, Node, Deno,
- * Cargo, Java, AWS. */
+ * Cargo, Java, AWS, Nix, gRPC, gcloud. */
 const struct bundle_variable *bundle_variables(size_t *count);
+
+/* Writes VARIABLE's value, with PATH in the format's place, to VALUE. Its length, or ERROR_LIMIT
+ * when it does not fit in SIZE bytes. */
+int bundle_variable_value(const struct bundle_variable *variable, const char *path, char *value,
+			  size_t size);
 
 #endif
