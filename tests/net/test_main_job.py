@@ -6,7 +6,7 @@ from lab.sandbox import Sandbox
 from lab.world import World
 
 
-class First(unittest.TestCase):
+class MainJob(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.world = World()
