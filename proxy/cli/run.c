@@ -104,12 +104,13 @@ static struct policy *load(const char *path)
 	struct policy *policy = NULL;
 	int rc = policy_load_file(path, &policy, &diagnostics);
 
-	text = diagnostics_render(&diagnostics);
-	if (text && text[0])
-		fputs(text, stderr);
-	if (rc < 0)
+	/* Warnings are for `policy check`: a command that runs every day does not repeat them. */
+	if (rc < 0) {
+		text = diagnostics_render(&diagnostics);
+		fputs(text ? text : "", stderr);
 		say("the policy %s has %zu error%s; nothing was started", path, diagnostics.errors,
 		    diagnostics.errors == 1 ? "" : "s");
+	}
 	free((void *)(uintptr_t)diagnostics.source.ptr);
 	return policy;
 }

@@ -105,13 +105,11 @@ static bool decide(struct exchange *exchange, const struct path *path, struct an
 	policy_decide_request(exchange->sandbox->policy, &asked, &exchange->verdict);
 	if (exchange->verdict.allow)
 		return true;
-	policy_suggest(&asked, exchange->allow_with, sizeof(exchange->allow_with));
-	answer->allow_with = exchange->allow_with;
-	if (!refuse_by_policy(exchange, answer, exchange->verdict.reason)) {
+	if (refuse_by_policy(exchange, answer, exchange->verdict.reason))
+		return true;
+	if (policy_suggest(&asked, exchange->allow_with, sizeof(exchange->allow_with)))
 		answer->allow_with = exchange->allow_with;
-		return false;
-	}
-	return true;
+	return false;
 }
 
 /* Fields by which a server may take the method for another than the one that was judged (threat
@@ -212,6 +210,27 @@ static bool plan_secrets(struct exchange *exchange, struct path *path, struct an
 	return canonicalise(exchange, path, answer) && decide(exchange, path, answer);
 }
 
+/* The connection was refused when its name was known; what would allow this very request can be
+ * told now. */
+static bool refuse_connection(struct exchange *exchange, struct answer *answer)
+{
+	const struct client_facts *facts = exchange->facts;
+	struct http_message *request = &exchange->request;
+	struct policy_request asked;
+	struct path path;
+	const char *why;
+
+	exchange->verdict.rule = facts->refusal.rule;
+	refuse(answer, facts->refusal_status, facts->refusal.reason);
+	if (facts->refusal_status != 403 || request->path.len == 0 ||
+	    path_canonicalise(request->path, &exchange->arena, &path, &why) < 0)
+		return false;
+	asked = question(exchange, &path);
+	if (policy_suggest(&asked, exchange->allow_with, sizeof(exchange->allow_with)))
+		answer->allow_with = exchange->allow_with;
+	return false;
+}
+
 bool exchange_judge(struct exchange *exchange, struct answer *answer)
 {
 	const struct client_facts *facts = exchange->facts;
@@ -220,10 +239,8 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 	*answer = (struct answer){0};
 	if (exchange->sandbox->killed)
 		return refuse(answer, 403, "the sandbox has ended");
-	if (facts->is_refused) {
-		exchange->verdict.rule = facts->refusal.rule;
-		return refuse(answer, facts->refusal_status, facts->refusal.reason);
-	}
+	if (facts->is_refused)
+		return refuse_connection(exchange, answer);
 	if (!check_authority(exchange, answer) || !check_upgrade(exchange, answer) ||
 	    !canonicalise(exchange, &path, answer) || !decide(exchange, &path, answer) ||
 	    !plan_secrets(exchange, &path, answer) || !check_body(exchange, answer))

@@ -105,7 +105,7 @@ int h1_write_request(struct writer *out, const struct http_message *message, str
 				       : "TE: trailers\r\nConnection: TE\r\n");
 	else if (close)
 		writer_text(out, "Connection: close\r\n");
-	return finish(out, write_fields(out, &message->fields), framing);
+	return finish(out, write_fields(out, &message->fields), (int)framing);
 }
 
 static enum h1_framing response_framing(const struct http_message *message, uint8_t minor)
@@ -132,7 +132,7 @@ int h1_write_response(struct writer *out, const struct http_message *message, ui
 	write_framing(out, framing, message->body_bytes);
 	if (close || framing == H1_FRAME_CLOSE)
 		writer_text(out, "Connection: close\r\n");
-	return finish(out, write_fields(out, &message->fields), framing);
+	return finish(out, write_fields(out, &message->fields), (int)framing);
 }
 
 size_t h1_write_chunk_size(size_t len, char text[H1_CHUNK_OVERHEAD_BYTES])

@@ -242,7 +242,10 @@ static int set_peer(SSL *ssl, const struct host *host)
 
 	if (len)
 		return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address, len);
-	return SSL_set1_host(ssl, host->text) && SSL_set_tlsext_host_name(ssl, host->text);
+	/* SSL_set_tlsext_host_name(), without its cast of a const away. */
+	return SSL_set1_host(ssl, host->text) &&
+	       SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+			(void *)(uintptr_t)host->text);
 }
 
 /* The key of kept sessions is hung on the SSL; tls_end_session() frees it. */
