@@ -27,15 +27,15 @@ HELLO = 'location / { return 200 "hello from $host\\n"; }'
 class Nginx:
     """nginx with TLS for HOSTS (and plain HTTP on port 80 when PLAIN), each on its own address."""
 
-    def __init__(self, world, hosts, locations="", http="", plain=False, port=443, workers=1):
+    def __init__(self, world, hosts, locations="", http="", plain=False, port=443, workers=1, address=None):
         self.world, self.dir = world, world.dir / f"nginx-{hosts[0]}-{port}"
         self.dir.mkdir()
         self.root = self.dir / "root"
         self.root.mkdir()
         self.log = self.dir / "access.log"
         certificate, key = world.pair(*hosts)
-        self.address = world.name(hosts[0])
-        for host in hosts[1:]:
+        self.address = address or world.address()
+        for host in hosts:
             world.name(host, self.address)
         listen = f"listen {self.address}:{port} ssl;" + (f" listen {self.address}:80;" if plain else "")
         (self.dir / "nginx.conf").write_text(f"""
