@@ -116,8 +116,7 @@ static void what_decides_something_is_left_alone(void **state)
 		"- deny: https://a.example\n- deny: a.example\n",
 		"- deny: a.example:8443\n- deny: a.example\n",
 		"- allow: a.example/x\n- deny: tls://a.example\n",
-		"- allow: a.example.org/x\n- allow: tls://*.example.org\n- allow: "
-		"'*.example.org'\n",
+		"- allow: a.b.org/x\n- allow: tls://*.b.org\n- allow: '*.b.org'\n",
 		"- allow: [a.example/x, a.example/y]\n- deny: a.example\n",
 		"- deny: 169.254.169.254\n- deny: 10.0.0.5\n- deny: localhost\n",
 	};
