@@ -10,7 +10,7 @@
 #include "policy/schema.h"
 
 /* The work is bounded by comparisons, so that no policy takes long to load. */
-enum { LINT_COMPARISONS_MAX = 20000000 };
+enum { LINT_COMPARISONS_MAX = 5000000 };
 
 struct lint {
 	struct loader *loader;
