@@ -10,7 +10,7 @@
 #include "policy/schema.h"
 
 /* The work is bounded by comparisons, so that no policy takes long to load. */
-enum { LINT_COMPARISONS_MAX = 20000000 };
+enum { LINT_COMPARISONS_MAX = 5000000 };
 
 struct lint {
 	struct loader *loader;
@@ -21,6 +21,9 @@ struct lint {
 
 /* Counts one comparison; false when there have been too many. */
 bool lint_may_compare(struct lint *lint);
+
+/* Whether TARGET is about some of the hosts of WILDCARD ("*.x" or "*") only. */
+bool lint_is_inside(const struct policy_target *target, const struct policy_target *wildcard);
 
 /* Rules that earlier ones cover, and targets that could not be dialled. */
 void lint_rules(struct lint *lint);
