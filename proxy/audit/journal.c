@@ -1,5 +1,6 @@
 #include "proxy/audit/journal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,30 +183,43 @@ static void put_body(struct journal *journal, struct slice body)
 	journal->pending++;
 }
 
-static size_t format_refusal(char out[AUDIT_BODY_MAX])
+static int make_place(struct journal *journal)
+{
+	return journal_is_full(journal) ? journal_flush(journal) : 0;
+}
+
+int journal_add(struct journal *journal, struct slice body)
+{
+	int rc = make_place(journal);
+
+	assert(audit_body_is_sound(body, NULL));
+	if (rc == 0)
+		put_body(journal, body);
+	return rc;
+}
+
+static size_t format_refusal(const char *sandbox, char out[AUDIT_BODY_MAX])
 {
 	struct audit_record record;
 
-	audit_record_init(&record, AUDIT_SANDBOX, NULL);
+	audit_record_init(&record, AUDIT_SANDBOX, sandbox);
 	record.time_us = wallclock_now_us();
-	record.error = "a worker handed over something that is no record; it was left out";
+	record.error = "a worker handed over something that is no record of its own; it was left "
+		       "out";
 	record.has_life = true;
 	record.life.event = "bad-record";
 	return audit_record_format(&record, out);
 }
 
-int journal_add(struct journal *journal, struct slice body)
+int journal_add_from(struct journal *journal, struct slice body, const char *sandbox)
 {
 	char refusal[AUDIT_BODY_MAX];
+	int rc = make_place(journal);
 
-	if (journal_is_full(journal)) {
-		int rc = journal_flush(journal);
-
-		if (rc < 0)
-			return rc;
-	}
-	if (!audit_body_is_sound(body))
-		body = slice_of(refusal, format_refusal(refusal));
+	if (rc < 0)
+		return rc;
+	if (!audit_body_may_come_from(body, sandbox))
+		body = slice_of(refusal, format_refusal(sandbox, refusal));
 	put_body(journal, body);
 	return 0;
 }

@@ -48,6 +48,8 @@ struct audit_ring {
 	uint64_t tail;	      /* consumer: bytes ever read; producer: as last seen */
 	uint64_t outstanding; /* producer: reservations not committed or released */
 	bool unannounced;     /* producer: something was committed since the last notify */
+	const char *sandbox;  /* consumer, to be set: the one sandbox that the producer may speak
+				 for; NULL: any */
 };
 
 /* Makes the memory (a sealed memfd: it can't be shrunk under the consumer) and the eventfd. BYTES

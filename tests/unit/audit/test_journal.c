@@ -111,17 +111,22 @@ static void what_is_no_record_is_replaced(void **state)
 	(void)state;
 	open_journal(&journal, path);
 	add(&journal, 1);
-	assert_int_equal(journal_add(&journal, SLICE_LITERAL("{}\n{\"v\":1,\"seq\":1}")), 0);
-	assert_int_equal(journal_add(&journal, SLICE_EMPTY), 0);
-	add(&journal, 2);
+	assert_int_equal(
+		journal_add_from(&journal, SLICE_LITERAL("{}\n{\"v\":1,\"seq\":1}"), "a1b2"), 0);
+	assert_int_equal(journal_add_from(&journal, SLICE_EMPTY, NULL), 0);
+	assert_int_equal(journal_add_from(&journal, files_body(3, 0), "another"), 0);
+	assert_int_equal(journal_add_from(&journal, files_body(2, 0), "a1b2"), 0);
 	assert_int_equal(journal_flush(&journal), 0);
 	journal_close(&journal);
 	report = files_verify(path, NULL, &result);
 	assert_int_equal(result.problems, 0);
-	assert_int_equal(result.lines, 4);
+	assert_int_equal(result.lines, 5);
 	free(report);
 	bytes = files_read(path, &len);
+	assert_non_null(strstr(bytes, "\"sandbox\":\"a1b2\",\"kind\":\"sandbox\""));
 	assert_non_null(strstr(bytes, "\"life\":{\"event\":\"bad-record\"}"));
+	assert_non_null(strstr(bytes, "\"path\":\"/2/\""));
+	assert_null(strstr(bytes, "\"path\":\"/3/\""));
 	free(bytes);
 }
 
@@ -469,6 +474,7 @@ static void drains_a_ring(void **state)
 	(void)state;
 	open_journal(&journal, path);
 	assert_int_equal(audit_ring_create(&ring, 1 << 20, &err), 0);
+	ring.sandbox = "a1b2";
 	assert_int_equal(journal_drain(&journal, &ring), 0);
 	while (audit_ring_reserve(&ring))
 		audit_ring_commit(&ring, files_body(++n, 0));
