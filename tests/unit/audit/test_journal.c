@@ -307,6 +307,30 @@ static void an_end_that_is_no_record_is_not_gone_on_from(void **state)
 	journal_close(&journal);
 }
 
+/* Somebody who may write the log's folder must not get us to write to a file that they may not. */
+static void a_path_that_comes_to_lead_elsewhere_is_not_followed(void **state)
+{
+	const char *path = files_path("swapped"), *notes = files_path("diary");
+	struct journal journal;
+	size_t len;
+	char *bytes;
+
+	(void)state;
+	open_journal(&journal, path);
+	files_write(notes, SLICE_LITERAL("dear diary\n"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink(notes, path), 0);
+	add(&journal, 1);
+	assert_int_equal(journal_flush(&journal), ERROR_VERIFY);
+	bytes = files_read(notes, &len);
+	assert_string_equal(bytes, "dear diary\n");
+	free(bytes);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(journal_flush(&journal), 0);
+	journal_close(&journal);
+	files_assert_sound(path, 1);
+}
+
 static void assert_refused(const char *path, const char *why)
 {
 	struct journal journal;
@@ -605,6 +629,7 @@ int main(void)
 		cmocka_unit_test(a_deleted_file_leaves_a_gap_that_shows),
 		cmocka_unit_test(lines_cut_off_while_running_leave_a_gap_that_shows),
 		cmocka_unit_test(an_end_that_is_no_record_is_not_gone_on_from),
+		cmocka_unit_test(a_path_that_comes_to_lead_elsewhere_is_not_followed),
 		cmocka_unit_test(a_file_that_cannot_be_the_log_is_refused),
 		cmocka_unit_test(a_file_that_may_not_be_written_is_refused),
 		cmocka_unit_test(a_lock_that_is_not_let_go_is_told),
