@@ -33,6 +33,8 @@ static int catch_signals(struct supervisor *supervisor)
 	/* Giving the terminal back from the background must not stop us. */
 	signal(SIGTTOU, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on the size of files is told by an error, as a full disk is. */
+	signal(SIGXFSZ, SIG_IGN);
 	supervisor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return supervisor->signals < 0 ? -errno : 0;
 }
@@ -141,10 +143,6 @@ static void tell_new_servers(struct supervisor *supervisor)
 
 static void drain_log(struct supervisor *supervisor)
 {
-	uint64_t wakes;
-	ssize_t ignored = read(supervisor->pump.ring.wake_fd, &wakes, sizeof(wakes));
-
-	(void)ignored;
 	supervisor->log_state = pump_run(&supervisor->pump);
 	if (supervisor->log_state != ERROR_SYNTAX || !supervisor->worker_alive)
 		return;
