@@ -16,13 +16,9 @@ enum effect {
 
 bool lint_is_inside(const struct policy_target *target, const struct policy_target *wildcard)
 {
-	struct slice name = host_slice(&target->host), suffix = host_slice(&wildcard->host);
-
-	/* A name below the suffix, not one that only ends like it (threat H4). */
 	if (wildcard->any_host || target->any_host)
 		return wildcard->any_host;
-	return name.len > suffix.len && slice_ends_with(name, suffix) &&
-	       name.ptr[name.len - suffix.len - 1] == '.';
+	return host_is_below(&target->host, &wildcard->host);
 }
 
 bool lint_may_compare(struct lint *lint)

@@ -80,15 +80,6 @@ static int parse_basic(struct slice part, struct policy_slot *slot, const char *
 	return 0;
 }
 
-static bool is_later(struct slice kind)
-{
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		if (slice_equal(kind, slice_from_text(later[i])))
-			return true;
-	}
-	return false;
-}
-
 int slot_parse(struct slice text, struct policy_slot *slot, const char **why, const char **hint)
 {
 	size_t space = slice_find_char(text, ' ');
@@ -100,7 +91,7 @@ int slot_parse(struct slice text, struct policy_slot *slot, const char **why, co
 		return parse_header(rest, slot, why, hint);
 	if (slice_equal(kind, SLICE_LITERAL("basic")))
 		return parse_basic(rest, slot, why, hint);
-	if (is_later(kind))
+	if (slice_is_one_of(kind, later, sizeof(later) / sizeof(later[0])))
 		return fail(ERROR_UNSUPPORTED, why, "this slot is not yet supported");
 	return fail(ERROR_SYNTAX, why, "unknown slot");
 }

@@ -196,6 +196,7 @@ static void secrets_with_a_way_out_are_left_alone(void **state)
 		{"[{allow: '*', wide: true}]", "'*.a.example'"},
 		{"[{deny: a.example/v1/admin}, {allow: a.example}]", "a.example/v1/**"},
 		{"[{allow: 'tls://b.example'}, {allow: a.example}]", "a.example"},
+		{"[{allow: a.b.example/x}, {allow: 'tls://*.b.example'}]", "a.b.example"},
 		{"[{allow: a.example, methods: [PROPFIND]}]", "a.example, methods: PROPFIND"},
 	};
 
