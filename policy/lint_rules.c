@@ -21,11 +21,6 @@ bool lint_is_inside(const struct policy_target *target, const struct policy_targ
 	return host_is_below(&target->host, &wildcard->host);
 }
 
-bool lint_may_compare(struct lint *lint)
-{
-	return lint->comparisons++ < LINT_COMPARISONS_MAX;
-}
-
 static bool is_tls(const struct policy_target *target)
 {
 	return target->scheme == POLICY_TLS;
@@ -289,6 +284,7 @@ void lint_rules(struct lint *lint)
 {
 	size_t order = 0;
 
+	lint->left = LINT_RULES_MAX;
 	for (size_t i = 0; i < lint->policy->rule_count; i++) {
 		const struct policy_rule *rule = &lint->policy->rules[i];
 
@@ -304,4 +300,8 @@ void lint_rules(struct lint *lint)
 				check_dialable(lint, entry.target);
 		}
 	}
+	if (lint->left == 0)
+		loader_warn(lint->loader, ((struct diagnostic_place){0}), NULL,
+			    "there are too many rules for the same hosts: not all of them could be "
+			    "compared with each other");
 }
