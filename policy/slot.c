@@ -80,6 +80,28 @@ static int parse_basic(struct slice part, struct policy_slot *slot, const char *
 	return 0;
 }
 
+int slot_check_value(const struct policy_slot *slot, struct slice value, const char **why)
+{
+	bool field = slot->kind == POLICY_SLOT_HEADER;
+
+	if (value.len == 0)
+		return fail(ERROR_SYNTAX, why, "the value is empty");
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+
+		if (c < 0x20 || c == 0x7f)
+			return fail(ERROR_SYNTAX, why, "the value has a control character");
+		if (field && c >= 0x80)
+			return fail(ERROR_SYNTAX, why, "the value of a field must be ASCII");
+	}
+	if (field && slice_trim(value).len < value.len)
+		return fail(ERROR_SYNTAX, why,
+			    "the value of a field cannot start or end with a space");
+	if (slot->kind == POLICY_SLOT_BASIC_USER && slice_find_char(value, ':') < value.len)
+		return fail(ERROR_SYNTAX, why, "a user name of Basic authentication has no colon");
+	return 0;
+}
+
 int slot_parse(struct slice text, struct policy_slot *slot, const char **why, const char **hint)
 {
 	size_t space = slice_find_char(text, ' ');
