@@ -80,13 +80,26 @@ static int parse_basic(struct slice part, struct policy_slot *slot, const char *
 	return 0;
 }
 
-static bool is_later(struct slice kind)
+int slot_check_value(const struct policy_slot *slot, struct slice value, const char **why)
 {
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		if (slice_equal(kind, slice_from_text(later[i])))
-			return true;
+	bool field = slot->kind == POLICY_SLOT_HEADER;
+
+	if (value.len == 0)
+		return fail(ERROR_SYNTAX, why, "the value is empty");
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+
+		if (c < 0x20 || c == 0x7f)
+			return fail(ERROR_SYNTAX, why, "the value has a control character");
+		if (field && c >= 0x80)
+			return fail(ERROR_SYNTAX, why, "the value of a field must be ASCII");
 	}
-	return false;
+	if (field && slice_trim(value).len < value.len)
+		return fail(ERROR_SYNTAX, why,
+			    "the value of a field cannot start or end with a space");
+	if (slot->kind == POLICY_SLOT_BASIC_USER && slice_find_char(value, ':') < value.len)
+		return fail(ERROR_SYNTAX, why, "a user name of Basic authentication has no colon");
+	return 0;
 }
 
 int slot_parse(struct slice text, struct policy_slot *slot, const char **why, const char **hint)
@@ -100,7 +113,7 @@ int slot_parse(struct slice text, struct policy_slot *slot, const char **why, co
 		return parse_header(rest, slot, why, hint);
 	if (slice_equal(kind, SLICE_LITERAL("basic")))
 		return parse_basic(rest, slot, why, hint);
-	if (is_later(kind))
+	if (slice_is_one_of(kind, later, sizeof(later) / sizeof(later[0])))
 		return fail(ERROR_UNSUPPORTED, why, "this slot is not yet supported");
 	return fail(ERROR_SYNTAX, why, "unknown slot");
 }
