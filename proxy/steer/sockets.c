@@ -64,6 +64,10 @@ static int set_options(int fd, int family, int type)
 	/* So that the answer can come from the very address that was asked. */
 	if (rc == 0 && type == SOCK_DGRAM)
 		rc = enable(fd, level, four ? IP_PKTINFO : IPV6_RECVPKTINFO);
+	/* A steered connection occupies, as a local address of the accepted socket, what was
+	 * dialled. With this, a server inside may still listen on the same port. */
+	if (rc == 0 && type == SOCK_STREAM)
+		rc = enable(fd, SOL_SOCKET, SO_REUSEADDR);
 	return rc;
 }
 

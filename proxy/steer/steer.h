@@ -120,9 +120,14 @@ void steer_sandbox_init(struct steer_sandbox *sandbox);
  * steer_launch() as well. 0 or -EPERM. */
 int steer_check_caller(struct error *err);
 
+/* Refuses standard streams that would be a way around the firewall: a directory, a network socket,
+ * a unix socket that may be pointed elsewhere. Those that are closed are opened to /dev/null. To be
+ * called before the program opens anything, as what it opens could else become a standard stream,
+ * and COMMAND's. Called by steer_launch() as well. 0 or a negated errno. */
+int steer_check_streams(struct error *err);
+
 /* Makes the sandbox and its sockets, all but COMMAND. On failure SANDBOX and SOCKETS are as the
- * _init functions leave them. Standard streams that would be a way around the firewall (a
- * directory, a network socket) are refused; those that are closed are opened to /dev/null. */
+ * _init functions leave them. */
 int steer_launch(const struct steer_plan *plan, struct steer_sandbox *sandbox,
 		 struct steer_sockets *sockets, struct error *err);
 
@@ -133,9 +138,9 @@ enum steer_event_kind {
 	STEER_EVENT_STARTED,
 	STEER_EVENT_EXEC_FAILED, /* value: errno of execve */
 	STEER_EVENT_STOPPED,	 /* value: the signal that stopped COMMAND */
-	STEER_EVENT_CONTINUED,
-	STEER_EVENT_EXITED, /* value: as from waitpid(2) */
-	STEER_EVENT_LOST,   /* INIT is gone, and with it everything in the sandbox */
+	STEER_EVENT_CONTINUED,	 /* left out if COMMAND exits at once */
+	STEER_EVENT_EXITED,	 /* value: as from waitpid(2) */
+	STEER_EVENT_LOST,	 /* INIT is gone, and with it everything in the sandbox */
 	STEER_EVENT_COUNT,
 };
 

@@ -24,8 +24,7 @@ struct surroundings {
 	bool core_dumps_are_piped;	    /* to a program of the host's */
 };
 
-/* Also checks the standard streams, and opens those that are closed to /dev/null. On failure there
- * is nothing to free. */
+/* On failure there is nothing to free. */
 int surroundings_gather(const struct steer_plan *plan, struct surroundings *surroundings,
 			struct error *err);
 void surroundings_free(struct surroundings *surroundings);

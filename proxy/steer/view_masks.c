@@ -15,6 +15,7 @@
 
 #define EMPTY_FILE	VIEW_OWN_DIR "/empty-file"
 #define EMPTY_DIRECTORY VIEW_OWN_DIR "/empty-directory"
+#define DEAD_SOCKET	VIEW_OWN_DIR "/dead-socket"
 
 static int write_plan_files(const struct steer_plan *plan, struct error *err)
 {
@@ -27,6 +28,13 @@ static int write_plan_files(const struct steer_plan *plan, struct error *err)
 		if (rc < 0)
 			return rc;
 	}
+	return 0;
+}
+
+static int make_dead_socket(struct error *err)
+{
+	if (mknod(DEAD_SOCKET, S_IFSOCK | 0666, 0) < 0 || chmod(DEAD_SOCKET, 0666) < 0)
+		return error_set_code(err, -errno, "cannot make %s", DEAD_SOCKET);
 	return 0;
 }
 
@@ -45,6 +53,8 @@ int view_arrange_store(const struct view *view, struct error *err)
 		rc = mounts_write_file(EMPTY_FILE, 0, SLICE_EMPTY, err);
 	if (rc == 0)
 		rc = mounts_make_directory(EMPTY_DIRECTORY, 0555, err);
+	if (rc == 0)
+		rc = make_dead_socket(err);
 	if (rc == 0)
 		rc = write_plan_files(view->plan, err);
 	return rc;
@@ -136,6 +146,14 @@ int view_arrange_overlays(const struct view *view, struct error *err)
 	return rc;
 }
 
+/* A socket is masked by one that nobody listens on, so that programs are told just that. */
+static const char *mask_for(mode_t mode)
+{
+	if (S_ISDIR(mode))
+		return EMPTY_DIRECTORY;
+	return S_ISSOCK(mode) ? DEAD_SOCKET : EMPTY_FILE;
+}
+
 static int mask(const char *path, struct error *err)
 {
 	struct stat status;
@@ -145,7 +163,7 @@ static int mask(const char *path, struct error *err)
 		rc = -errno;
 		return mounts_is_absent(rc) ? 0 : error_set_code(err, rc, "cannot hide %s", path);
 	}
-	rc = mounts_bind(S_ISDIR(status.st_mode) ? EMPTY_DIRECTORY : EMPTY_FILE, path, err);
+	rc = mounts_bind(mask_for(status.st_mode), path, err);
 	return mounts_is_absent(rc) ? 0 : rc;
 }
 
