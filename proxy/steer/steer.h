@@ -36,9 +36,7 @@
  * over it becomes visible.
  *
  * All functions are for the thread that called steer_launch(), which must be the only one of its
- * process at that time, and must live as long as the sandbox (the kernel ends INIT with it). INIT
- * is a fork of the caller: launch before secrets are read, or keep them in base/locked.h, which the
- * fork does not see.
+ * process at that time, and must live as long as the sandbox (the kernel ends INIT with it).
  */
 #ifndef PROXY_STEER_STEER_H
 #define PROXY_STEER_STEER_H
@@ -119,6 +117,10 @@ void steer_sandbox_init(struct steer_sandbox *sandbox);
  * to run as somebody else. Root of a user namespace (a rootless container) is fine. Called by
  * steer_launch() as well. 0 or -EPERM. */
 int steer_check_caller(struct error *err);
+
+/* To be called first in main(): INIT executes this program anew, so that nothing of the
+ * supervisor's memory stays with it. Returns at once in every other process. */
+void steer_become_init(int argc, char **argv);
 
 /* Refuses standard streams that would be a way around the firewall: a directory, a network socket,
  * a unix socket that may be pointed elsewhere. Those that are closed are opened to /dev/null. To be

@@ -343,6 +343,7 @@ int main(int argc, char **argv)
 	double start, launched, ended;
 	struct error err;
 
+	steer_become_init(argc, argv);
 	if (!memory)
 		fail("out of memory");
 	if (steer_check_streams(&err) < 0)

@@ -83,14 +83,12 @@ class Processes(Case):
                 if result not in ("EACCES", "EPERM", "ENOENT"):
                     say([name, result])
             """)
-        self.assertEqual(said, "sallyport-init")
+        self.assertTrue(said.startswith("sallyport-init\0"), said)
 
     def test_init_forgets_the_environment(self):
         """Its memory is looked into from outside."""
         if not harness.IS_ROOT:
             self.skipTest("needs root to look into a process that is not dumpable")
-        if harness.surroundings.is_sanitized:
-            self.skipTest("the sanitizer keeps a copy of the environment")
         user = harness.surroundings.as_user()
         user["env"] = {**user["env"], "SECRET": "hunter2-in-the-environment"}
         sandbox = harness.Run(["sleep", "100"], **user)
