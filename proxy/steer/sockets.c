@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "proxy/steer/netlink_message.h"
 
 enum {
 	DNS_PORT = 53,
@@ -146,7 +147,7 @@ static int await_acknowledgement(int fd)
 
 	if (got < 0)
 		return -errno;
-	if (!mnl_nlmsg_ok(header, (int)got) || header->nlmsg_type != NLMSG_ERROR ||
+	if (!netlink_message_fits(header, (int)got) || header->nlmsg_type != NLMSG_ERROR ||
 	    mnl_nlmsg_get_payload_len(header) < sizeof(*error))
 		return -EBADMSG;
 	error = mnl_nlmsg_get_payload(header);

@@ -272,6 +272,21 @@ static void what_is_malformed_is_left_out(void **state)
 	assert_int_equal(log.lost, 0);
 }
 
+static void a_length_beyond_all_bounds_ends_the_datagram(void **state)
+{
+	struct datagram datagram = {.len = 0};
+	struct steer_log_state log = {0};
+	struct nlmsghdr *header;
+
+	(void)state;
+	add_packet(&datagram, 0);
+	header = start_message(&datagram);
+	datagram.len += header->nlmsg_len;
+	header->nlmsg_len = 0xbb0b0b0b;
+	add_packet(&datagram, 1);
+	expect(&datagram, &log, 1);
+}
+
 /* Each cut in its own memory, so that a read past the end shows under AddressSanitizer. */
 static void a_datagram_may_be_cut_anywhere(void **state)
 {
@@ -326,6 +341,7 @@ int main(void)
 		cmocka_unit_test(missing_numbers_are_losses),
 		cmocka_unit_test(numbers_may_go_round),
 		cmocka_unit_test(what_is_malformed_is_left_out),
+		cmocka_unit_test(a_length_beyond_all_bounds_ends_the_datagram),
 		cmocka_unit_test(a_datagram_may_be_cut_anywhere),
 		cmocka_unit_test(only_the_kernel_is_listened_to),
 	};
