@@ -14,8 +14,8 @@ struct identity {
 };
 
 /* Who INIT is in user namespace 1, given the caller. Never root, even if the caller is root of a
- * container: the kernel lets the root of a network namespace's owner write its sysctls, by uid
- * alone, and COMMAND has INIT's uid. */
+ * container: some sysctls of a namespace may be written by the root of the user namespace that owns
+ * it, by uid alone, and COMMAND has INIT's uid. */
 struct identity namespaces_inner(struct identity caller);
 
 /* Forks, the child being pid 1 of new user, network, mount, pid, ipc and uts namespaces. Returns

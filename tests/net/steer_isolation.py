@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 import steer_harness as harness
-from steer_harness import Case
+from steer_harness import Case, needs_root
 
 LANDLOCK_CREATE_RULESET = 444
 SIGNAL_SCOPE_ABI = 6
@@ -99,6 +99,29 @@ class Processes(Case):
         self.assertNotIn(needle, self.memory(init))
         sandbox.process.kill()
         sandbox.finish()
+
+    @needs_root
+    def test_init_holds_nothing_but_its_three_descriptors(self):
+        reader, writer = os.pipe()
+        sandbox = harness.Run(["sleep", "100"], pass_fds=(reader, writer))
+        sandbox.await_log(["event", "started"])
+        init = sandbox.pids()[1]
+        held = [os.readlink(f"/proc/{init}/fd/{fd}") for fd in os.listdir(f"/proc/{init}/fd")]
+        self.assertEqual(sorted(name.split(":")[0] for name in held),
+                         ["/dev/null"] * 3 + ["anon_inode", "socket"])
+        os.close(reader)
+        os.close(writer)
+
+    @needs_root
+    def test_init_is_in_the_user_namespace_above(self):
+        sandbox = harness.Run(["sleep", "100"])
+        sandbox.await_log(["event", "started"])
+        init = sandbox.pids()[1]
+        command = harness.family_of(init)[1]
+        inner, outer, net = (os.readlink(f"/proc/{pid}/ns/{kind}") for pid, kind in
+                             ((command, "user"), (init, "user"), (init, "net")))
+        self.assertNotEqual(inner, outer)
+        self.assertEqual(os.readlink(f"/proc/{command}/ns/net"), net)
 
     @staticmethod
     def memory(pid):

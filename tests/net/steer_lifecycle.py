@@ -243,7 +243,8 @@ class Container(Case):
     def test_the_uid_gives_no_rights_over_sysctls(self):
         said, _ = self.inside("""
             for name in ("net/ipv4/ip_unprivileged_port_start", "net/ipv4/ip_forward",
-                         "net/ipv6/conf/all/forwarding", "net/ipv4/ping_group_range"):
+                         "net/ipv6/conf/all/forwarding", "net/ipv4/ping_group_range",
+                         "kernel/shmmax", "fs/mqueue/msg_max"):
                 say(attempt(open, "/proc/sys/" + name, "w"))
             s = socket.socket()
             say(attempt(s.bind, ("127.0.0.1", 1)))
