@@ -182,8 +182,14 @@ int namespaces_explain(int code, const struct namespace_limits *limits, struct e
 				 "do; start the container with --security-opt seccomp=unconfined, "
 				 "or with a profile that allows clone, unshare and mount",
 				 prefix);
-	return error_set_code(err, code,
-			      "%s: the kernel refuses it (are we in a chroot, or under a security "
-			      "module's policy?)",
-			      prefix);
+	if (code == -EAGAIN)
+		return error_set(err, code,
+				 "%s: this user has as many processes as it may; see ulimit -u",
+				 prefix);
+	if (code == -EPERM)
+		return error_set(err, code,
+				 "%s: the kernel forbids it (are we in a chroot, or under a "
+				 "security module's policy?)",
+				 prefix);
+	return error_set_code(err, code, "%s", prefix);
 }

@@ -29,11 +29,13 @@
  * With the sockets gone (worker dead), TCP is reset and DNS gets port unreachable: nothing hangs,
  * nothing leaves. The sandbox's side keeps no copy of the sockets.
  *
- * What the host shares with the sandbox is its files, with the caller's rights to them. A unix
- * socket with a path is a way out of any network namespace: those that exist at launch are masked.
- * One that somebody makes later in a directory that is shared (/tmp, the home directory) is not;
- * nor is one bound by a relative path. A masked file that the host replaces by renaming another
- * over it becomes visible.
+ * What the host shares with the sandbox is its files, with the caller's rights to them; what others
+ * do with a file that COMMAND wrote (a synchronised folder, a shell's start file) is theirs. A unix
+ * socket with a path is a way out of any network namespace: those of the host's that exist at
+ * launch are masked. One that is made later in a directory that is shared (/tmp, the home
+ * directory) is not; nor one of another network namespace (a container, another sandbox), nor one
+ * bound by a relative path. A masked file that the host replaces by renaming another over it
+ * becomes visible.
  *
  * All functions are for the thread that called steer_launch(), which must be the only one of its
  * process at that time, and must live as long as the sandbox (the kernel ends INIT with it).

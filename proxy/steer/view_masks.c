@@ -1,4 +1,5 @@
 /* The store, and what is put over places of the host out of it. */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,27 +155,31 @@ static const char *mask_for(mode_t mode)
 	return S_ISSOCK(mode) ? DEAD_SOCKET : EMPTY_FILE;
 }
 
-static int mask(const char *path, struct error *err)
+/* What is examined is what is covered, whatever happens to the path meanwhile. */
+static int mask_opened(int fd, const char *path, bool only_socket, struct error *err)
 {
 	struct stat status;
-	int rc;
+	char place[32];
 
-	if (stat(path, &status) < 0) {
-		rc = -errno;
-		return mounts_is_absent(rc) ? 0 : error_set_code(err, rc, "cannot hide %s", path);
-	}
-	rc = mounts_bind(mask_for(status.st_mode), path, err);
-	return mounts_is_absent(rc) ? 0 : rc;
+	if (fstat(fd, &status) < 0)
+		return error_set_code(err, -errno, "cannot hide %s", path);
+	if (only_socket && !S_ISSOCK(status.st_mode))
+		return 0;
+	snprintf(place, sizeof(place), "/proc/self/fd/%d", fd);
+	if (mount(mask_for(status.st_mode), place, NULL, MS_BIND, NULL) < 0)
+		return error_set_code(err, -errno, "cannot hide %s", path);
+	return 0;
 }
 
-/* A path that a socket was bound to may be a file by now, which is nobody's secret. */
-static int mask_socket(const char *path, struct error *err)
+/* With ONLY_SOCKET, leaves alone what is not a socket: a path that one was bound to may be a file
+ * by now, and nobody's secret. */
+static int mask(const char *path, bool only_socket, struct error *err)
 {
-	struct stat status;
+	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
 
-	if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
-		return 0;
-	return mask(path, err);
+	if (fd >= 0)
+		return mask_opened(fd, path, only_socket, err);
+	return mounts_is_absent(-errno) ? 0 : error_set_code(err, -errno, "cannot hide %s", path);
 }
 
 int view_arrange_masks(const struct view *view, struct error *err)
@@ -184,11 +189,11 @@ int view_arrange_masks(const struct view *view, struct error *err)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sockets->count; i++)
-		rc = mask_socket(sockets->paths[i], err);
+		rc = mask(sockets->paths[i], true, err);
 	for (size_t i = 0; rc == 0 && i < automounts->count; i++)
-		rc = mask(automounts->paths[i], err);
+		rc = mask(automounts->paths[i], false, err);
 	for (size_t i = 0; rc == 0 && i < view->plan->masked_count; i++)
-		rc = mask(view->plan->masked[i], err);
+		rc = mask(view->plan->masked[i], false, err);
 	return rc;
 }
 

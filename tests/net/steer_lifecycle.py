@@ -159,6 +159,12 @@ def forbid_netlink(protocol):
     return install(program)
 
 
+def forbid_family(family):
+    load, equal, give = 0x20, 0x15, 0x06
+    return install([(load, 0, 0, 0), (equal, 0, 3, 41), (load, 0, 0, 16), (equal, 0, 1, family),
+                    (give, 0, 0, 0x50061), (give, 0, 0, 0x7fff0000)])
+
+
 def forbid_namespaces():
     load, equal, test, give = 0x20, 0x15, 0x45, 0x06
     program = [(load, 0, 0, 0), (equal, 0, 3, 56), (load, 0, 0, 16), (test, 0, 1, 0x10000000),
@@ -223,6 +229,32 @@ class Refusals(Case):
         self.refuse(["/proc", "systempaths=unconfined"],
                     prefix=["unshare", "-Urm", "sh", "-c",
                             'mount -t tmpfs none /proc/sys && exec "$@"', "sh"])
+
+
+class Lacking(Case):
+    """Hosts that lack something that is not needed."""
+
+    CONNECT = """
+        s = socket.create_connection(("93.184.216.34", 443), 5)
+        say(s.makefile().readline().split()[1])
+        say(socket.getaddrinfo("name.example", 80, socket.AF_INET)[0][4][0])
+        """
+
+    def expect_network(self, **arguments):
+        said, _ = self.inside(self.CONNECT, **arguments)
+        self.assertEqual(said, ["93.184.216.34", "203.0.113.7"])
+
+    @unittest.skipUnless(os.uname().machine == "x86_64", "numbers of x86-64")
+    def test_ipv6(self):
+        self.expect_network(preexec_fn=forbid_family(10))
+
+    def test_a_sys_that_may_be_replaced(self):
+        """Parts of it are hidden, as containers have it."""
+        self.expect_network(prefix=["unshare", "-Urm", "sh", "-c",
+                                    'mount -t tmpfs none /sys/kernel && exec "$@"', "sh"])
+
+    def test_a_terminal_and_a_home(self):
+        self.expect_network(environment={}, start_new_session=True)
 
 
 class Container(Case):

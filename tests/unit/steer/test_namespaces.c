@@ -31,6 +31,8 @@ static void each_restriction_is_named_with_its_remedy(void **state)
 	       "CONFIG_USER_NS");
 	expect(-ENOSPC, (struct namespace_limits){0}, "too many exist already");
 	expect(-EPERM, (struct namespace_limits){0}, "chroot");
+	expect(-EAGAIN, (struct namespace_limits){0}, "ulimit -u");
+	expect(-ENOMEM, (struct namespace_limits){0}, "Cannot allocate memory");
 }
 
 /* A limit of none explains more than a filter that may well have nothing to do with it. */
