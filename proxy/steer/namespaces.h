@@ -24,7 +24,7 @@ struct identity namespaces_inner(struct identity caller);
 pid_t namespaces_clone(int *pidfd);
 
 /* Maps INSIDE to OUTSIDE, and nothing else, in the calling process's new user namespace, and denies
- * setgroups. Leaves the process dumpable, as else it could not write its own maps. */
+ * setgroups. A process that is not dumpable is for as long as that takes. */
 int namespaces_map(struct identity inside, struct identity outside, struct error *err);
 
 /* What on this host can stand in the way of user namespaces. */

@@ -348,6 +348,7 @@ int main(int argc, char **argv)
 		fail("out of memory");
 	if (steer_check_streams(&err) < 0)
 		fail(err.text);
+	prctl(PR_SET_DUMPABLE, 0);
 	read_options(&options, argc, argv);
 	fill_plan(memory, &options, argv + optind);
 	start = milliseconds();
