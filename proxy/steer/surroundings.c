@@ -128,16 +128,17 @@ static const char *find_variable(const char *const *envp, const char *name)
 	return NULL;
 }
 
+/* One that does not exist has nothing in it to hide. */
 static int find_runtime_dir(const struct steer_plan *plan, struct surroundings *surroundings)
 {
 	const char *path = getenv("XDG_RUNTIME_DIR");
 
 	if (!path || path[0] != '/')
 		path = find_variable(plan->envp, "XDG_RUNTIME_DIR");
-	if (!path || path[0] != '/' || path[1] == '\0')
+	if (!path || path[0] != '/')
 		return 0;
-	surroundings->runtime_dir = strdup(path);
-	return surroundings->runtime_dir ? 0 : -ENOMEM;
+	surroundings->runtime_dir = realpath(path, NULL);
+	return surroundings->runtime_dir || errno != ENOMEM ? 0 : -ENOMEM;
 }
 
 /* Unknown counts as piped. */

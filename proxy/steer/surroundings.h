@@ -18,7 +18,7 @@ struct surroundings {
 	struct identity caller;
 	char *workdir;			    /* absolute */
 	char terminal[TERMINAL_NAME_BYTES]; /* of the standard streams; "" without one */
-	char *runtime_dir;		    /* XDG_RUNTIME_DIR, or NULL */
+	char *runtime_dir;		    /* what XDG_RUNTIME_DIR is, or NULL */
 	struct path_list unix_sockets;	    /* of the host, with a path outside /run */
 	struct path_list automounts;	    /* where a path is looked up on the network */
 	bool core_dumps_are_piped;	    /* to a program of the host's */

@@ -80,10 +80,10 @@ static void gathers_what_this_host_has(void **state)
 	struct error err;
 
 	(void)state;
-	setenv("XDG_RUNTIME_DIR", "/tmp/runtime", 1);
+	setenv("XDG_RUNTIME_DIR", "/proc/../tmp", 1);
 	assert_int_equal(surroundings_gather(&plan, &surroundings, &err), 0);
 	assert_string_equal(surroundings.workdir, "/proc");
-	assert_string_equal(surroundings.runtime_dir, "/tmp/runtime");
+	assert_string_equal(surroundings.runtime_dir, "/tmp");
 	assert_int_equal(surroundings.caller.uid, geteuid());
 	surroundings_free(&surroundings);
 }
@@ -91,7 +91,7 @@ static void gathers_what_this_host_has(void **state)
 static void takes_the_runtime_directory_of_the_plan(void **state)
 {
 	static const char *const argv[] = {"true", NULL};
-	const char *const envp[] = {"XDG_RUNTIME_DIRX=/a", "XDG_RUNTIME_DIR=/tmp/of-plan", NULL};
+	const char *const envp[] = {"XDG_RUNTIME_DIRX=/a", "XDG_RUNTIME_DIR=/tmp", NULL};
 	const struct steer_plan plan = {.argv = argv, .envp = envp};
 	struct surroundings surroundings;
 	struct error err;
@@ -99,7 +99,7 @@ static void takes_the_runtime_directory_of_the_plan(void **state)
 	(void)state;
 	unsetenv("XDG_RUNTIME_DIR");
 	assert_int_equal(surroundings_gather(&plan, &surroundings, &err), 0);
-	assert_string_equal(surroundings.runtime_dir, "/tmp/of-plan");
+	assert_string_equal(surroundings.runtime_dir, "/tmp");
 	surroundings_free(&surroundings);
 }
 
