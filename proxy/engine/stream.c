@@ -222,11 +222,13 @@ void stream_shutdown(struct stream *stream)
 {
 	if (stream->state == STREAM_CLOSED || stream->failed)
 		return;
-	stream->shutdown_wanted = true;
 	if (stream->engine->stage_owner == stream)
 		stream_output_flush_own(stream);
 	if (stream->ssl && SSL_is_init_finished(stream->ssl))
 		SSL_shutdown(stream->ssl);
+	/* Not earlier: what is flushed above would be followed by FIN, and close_notify not be
+	 * taken. */
+	stream->shutdown_wanted = true;
 	stream_output_flush_own(stream);
 	if (stream->shutdown_wanted && buffer_length(&stream->out) == 0) {
 		stream->shutdown_wanted = false;
