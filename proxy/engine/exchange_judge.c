@@ -112,13 +112,17 @@ static bool decide(struct exchange *exchange, const struct path *path, struct an
 	return false;
 }
 
-/* Fields by which a server may take the method for another than the one that was judged (threat
- * P12). */
+/* Fields by which a server may take the method or the path for another than the one that was judged
+ * (threats P11, P12). */
 static void strip_overrides(struct exchange *exchange)
 {
-	http_fields_remove(&exchange->request.fields, FIELD_X_HTTP_METHOD);
-	http_fields_remove(&exchange->request.fields, FIELD_X_HTTP_METHOD_OVERRIDE);
-	http_fields_remove(&exchange->request.fields, FIELD_X_METHOD_OVERRIDE);
+	static const enum http_field_id overrides[] = {
+		FIELD_X_HTTP_METHOD,  FIELD_X_HTTP_METHOD_OVERRIDE, FIELD_X_METHOD_OVERRIDE,
+		FIELD_X_ORIGINAL_URL, FIELD_X_REWRITE_URL,
+	};
+
+	for (size_t i = 0; i < sizeof(overrides) / sizeof(overrides[0]); i++)
+		http_fields_remove(&exchange->request.fields, overrides[i]);
 }
 
 static void describe_misuse(struct exchange *exchange, const struct secret_misuse *misuse)
