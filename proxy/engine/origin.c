@@ -188,8 +188,8 @@ static struct origin *open_new(struct sandbox *sandbox, struct exchange *exchang
 	return origin;
 }
 
-/* A request that may not be sent twice goes on a kept connection only if that is still there: its end may have come, and wait to
- * be read. */
+/* A request that may not be sent twice goes on a kept connection only if that is still there: its
+ * end may have come, and wait to be read. */
 static struct origin *take_kept(struct sandbox *sandbox, const struct http_message *request)
 {
 	bool may_repeat = http_method_is_idempotent(request->method);
