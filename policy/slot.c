@@ -80,6 +80,22 @@ static int parse_basic(struct slice part, struct policy_slot *slot, const char *
 	return 0;
 }
 
+/* The ones that get into values by accident are named. */
+static const char *name_control(unsigned char c)
+{
+	switch (c) {
+	case '\r':
+		return "the value has a carriage return in it, which would break the framing of "
+		       "HTTP";
+	case '\n':
+		return "the value has a line feed in it, which would break the framing of HTTP";
+	case '\0':
+		return "the value has a NUL byte in it";
+	default:
+		return "the value has a control character in it";
+	}
+}
+
 int slot_check_value(const struct policy_slot *slot, struct slice value, const char **why)
 {
 	bool field = slot->kind == POLICY_SLOT_HEADER;
@@ -90,7 +106,7 @@ int slot_check_value(const struct policy_slot *slot, struct slice value, const c
 		unsigned char c = (unsigned char)value.ptr[i];
 
 		if (c < 0x20 || c == 0x7f)
-			return fail(ERROR_SYNTAX, why, "the value has a control character");
+			return fail(ERROR_SYNTAX, why, name_control(c));
 		if (field && c >= 0x80)
 			return fail(ERROR_SYNTAX, why, "the value of a field must be ASCII");
 	}
