@@ -317,7 +317,7 @@ static const struct {
 	 "error: 100.100.100.200, a cloud metadata service (Alibaba)"},
 	{NETWORK("{private: ['fd00::/8']}"), "(AWS"},
 	{NETWORK("{private: [224.0.0.0/4]}"), "error: this range (multicast"},
-	{NETWORK("{private: [198.18.0.0/15]}"), "error: this range (the sandbox's own"},
+	{NETWORK("{private: [198.18.0.0/15]}"), "error: this range (synthetic, of a sandbox"},
 	{NETWORK("{resolve: [x]}"), "error: \"resolve\" must be a mapping from names to addresses"},
 	{NETWORK("{resolve: {x.example: name}}"), "error: this is not an address"},
 	{NETWORK("{resolve: {x.example: 127.1}}"), "error: this is not an address"},
@@ -331,7 +331,7 @@ static const struct {
 	{NETWORK("{resolve: {x.example: 127.0.0.1}}"), "error: this address is loopback, and no"},
 	{NETWORK("{resolve: {x.example: 10.0.1.5}, private: [10.0.0.0/24]}"), "no range under"},
 	{NETWORK("{resolve: {x.example: 169.254.169.254}}"), "(cloud metadata service) can never"},
-	{NETWORK("{resolve: {x.example: 224.0.0.1}}"), "is multicast and can never be reached"},
+	{NETWORK("{resolve: {x.example: 224.0.0.1}}"), "(multicast) can never be reached"},
 	{NETWORK("{ca: root.pem}"), "error: \"ca\" must be a list of files, not text"},
 	{NETWORK("{ca: [{a: b}]}"), "error: a file is text, not a mapping"},
 };
