@@ -70,6 +70,10 @@ struct policy_rule {
 	size_t target_count;
 	struct policy_methods methods;
 	struct slice reason; /* empty when none is given */
+	bool websocket;
+	const struct policy_set *sets;
+	size_t set_count;
+	enum policy_credentials credentials;
 	uint32_t line;
 };
 
@@ -77,13 +81,55 @@ enum policy_slot_kind {
 	POLICY_SLOT_HEADER, /* name: the field's name */
 	POLICY_SLOT_BASIC_USER,
 	POLICY_SLOT_BASIC_PASSWORD,
+	POLICY_SLOT_COOKIE, /* name: the cookie's */
+	POLICY_SLOT_QUERY,  /* name: the parameter's, decoded */
+	POLICY_SLOT_PATH,   /* a whole segment */
+	POLICY_SLOT_FORM,   /* name: the field's, of urlencoded and multipart forms */
+	POLICY_SLOT_JSON,   /* pointer */
+	POLICY_SLOT_BODY,   /* anywhere in the body */
+	POLICY_SLOT_WS,	    /* text messages of a WebSocket; with a pointer, as JSON */
 	POLICY_SLOT_COUNT,
+};
+
+/* A JSON pointer (RFC 6901), its tokens decoded. */
+struct policy_pointer {
+	const struct slice *tokens;
+	size_t count;
 };
 
 struct policy_slot {
 	enum policy_slot_kind kind;
 	struct slice name;
+	bool has_pointer;
+	struct policy_pointer pointer;
 	struct slice text; /* as written: "header Authorization" */
+};
+
+/* What is scrubbed of responses to requests that a secret was put into. */
+enum policy_scrub {
+	POLICY_SCRUB_ALL, /* the default: fields, trailers, bodies; what cannot be scanned is
+			     refused */
+	POLICY_SCRUB_FIELDS,
+	POLICY_SCRUB_NONE,
+};
+
+/* Whether a request may carry a credential that is not a placeholder of this sandbox. */
+enum policy_credentials {
+	POLICY_CREDENTIALS_ANY,	 /* the default */
+	POLICY_CREDENTIALS_OURS, /* refused */
+	POLICY_CREDENTIALS_NONE, /* taken out, placeholders as well */
+};
+
+/* A field that a rule sets: literal text and secrets by turns. */
+struct policy_set_part {
+	struct slice literal;
+	const struct policy_secret *secret; /* behind LITERAL; NULL at the end */
+};
+
+struct policy_set {
+	struct slice field;
+	const struct policy_set_part *parts;
+	size_t part_count;
 };
 
 struct policy_secret;
@@ -129,6 +175,9 @@ struct policy_secret {
 	const struct policy_use *uses;
 	size_t use_count;
 	enum policy_misuse misuse;
+	enum policy_scrub scrub;
+	bool capture; /* new tokens in answers to requests that it was put into become placeholders
+		       */
 	uint32_t line;
 };
 
