@@ -63,6 +63,27 @@ struct policy_methods {
 	struct slice names[POLICY_METHODS_MAX];
 };
 
+struct policy_secret;
+
+/* Whether a request may carry a credential that is not a placeholder of this sandbox. */
+enum policy_credentials {
+	POLICY_CREDENTIALS_ANY,	 /* the default */
+	POLICY_CREDENTIALS_OURS, /* refused */
+	POLICY_CREDENTIALS_NONE, /* taken out, placeholders as well */
+};
+
+/* A field that a rule sets: literal text and secrets by turns. */
+struct policy_set_part {
+	struct slice literal;
+	const struct policy_secret *secret; /* behind LITERAL; NULL at the end */
+};
+
+struct policy_set {
+	struct slice field;
+	const struct policy_set_part *parts;
+	size_t part_count;
+};
+
 struct policy_rule {
 	bool allow;
 	size_t index; /* of the entry under rules:, as in "rules[3]" of the audit record */
@@ -112,27 +133,6 @@ enum policy_scrub {
 	POLICY_SCRUB_FIELDS,
 	POLICY_SCRUB_NONE,
 };
-
-/* Whether a request may carry a credential that is not a placeholder of this sandbox. */
-enum policy_credentials {
-	POLICY_CREDENTIALS_ANY,	 /* the default */
-	POLICY_CREDENTIALS_OURS, /* refused */
-	POLICY_CREDENTIALS_NONE, /* taken out, placeholders as well */
-};
-
-/* A field that a rule sets: literal text and secrets by turns. */
-struct policy_set_part {
-	struct slice literal;
-	const struct policy_secret *secret; /* behind LITERAL; NULL at the end */
-};
-
-struct policy_set {
-	struct slice field;
-	const struct policy_set_part *parts;
-	size_t part_count;
-};
-
-struct policy_secret;
 
 struct policy_use {
 	const struct policy_secret *secret;
