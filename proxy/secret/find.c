@@ -1,0 +1,112 @@
+#include "proxy/secret/find.h"
+
+#include <endian.h>
+
+#include "proxy/secret/find_table.h"
+
+/* Vectors of 16 bytes, which every 64-bit processor has. */
+typedef unsigned char vector __attribute__((vector_size(16)));
+
+enum { STEP_BYTES = 2 * sizeof(vector) };
+
+static vector marks_in(const char *text)
+{
+	vector bytes;
+
+	memcpy(&bytes, text, sizeof(bytes));
+	return (vector)(bytes == '%') | (vector)(bytes == '\\') | (vector)(bytes == '&') |
+	       (vector)(bytes == '\n');
+}
+
+/* The offset of the first byte that is not zero, or 16. */
+static size_t first_byte(vector marks)
+{
+	uint64_t words[2];
+
+	memcpy(words, &marks, sizeof(words));
+	if (words[0])
+		return (size_t)__builtin_ctzll(le64toh(words[0])) / 8;
+	return words[1] ? 8 + (size_t)__builtin_ctzll(le64toh(words[1])) / 8 : sizeof(marks);
+}
+
+static bool is_any(vector marks)
+{
+	uint64_t words[2];
+
+	memcpy(words, &marks, sizeof(words));
+	return words[0] | words[1];
+}
+
+static bool is_mark(char c)
+{
+	return c == '\n' || escape_kind_of(c) != ESCAPE_NONE;
+}
+
+/* The first mark from AT on, or the text's length. */
+static size_t next_mark(struct slice text, size_t at)
+{
+	for (; text.len >= STEP_BYTES && at <= text.len - STEP_BYTES; at += STEP_BYTES) {
+		vector low = marks_in(text.ptr + at);
+		vector high = marks_in(text.ptr + at + sizeof(low));
+
+		if (!is_any(low | high))
+			continue;
+		return at + (is_any(low) ? first_byte(low) : sizeof(low) + first_byte(high));
+	}
+	while (at < text.len && !is_mark(text.ptr[at]))
+		at++;
+	return at;
+}
+
+/* One that begins before a hit has its first spelled character no further than this. */
+static size_t limit_of(const struct search *search)
+{
+	if (search->found && search->text.len - search->best.start > FIND_HEAD_BYTES)
+		return search->best.start + FIND_HEAD_BYTES;
+	return search->text.len;
+}
+
+bool finder_find(const struct finder *finder, struct slice text, size_t from, bool whole,
+		 struct find_hit *hit)
+{
+	struct search search = {.finder = finder, .text = text, .from = from, .whole = whole};
+	struct slice searched;
+	struct scan_hit head;
+	size_t at = from;
+
+	if (finder->count == 0)
+		return false;
+	while (!search.found && scanner_find(finder->scanner, text, at, &head)) {
+		search_heads(&search, head.start);
+		at = head.start + 1;
+	}
+	searched = slice_first(text, limit_of(&search));
+	for (at = next_mark(searched, from); at < searched.len; at = next_mark(searched, at + 1)) {
+		search_mark(&search, at);
+		searched.len = limit_of(&search);
+	}
+	*hit = search.best;
+	return search.found;
+}
+
+size_t finder_partial(const struct finder *finder, struct slice text)
+{
+	size_t reach = finder->longest * ESCAPE_UNIT_MAX_BYTES, first, at;
+	struct search search = {.finder = finder, .text = text, .for_open = true, .open = text.len};
+	struct scan_hit head;
+
+	if (finder->count == 0 || text.len == 0)
+		return 0;
+	search_leave_open(&search, text.len, 0);
+	first = text.len > reach ? text.len - reach : 0;
+	for (at = first;
+	     finder->longest > FIND_HEAD_BYTES && scanner_find(finder->scanner, text, at, &head);
+	     at = head.start + 1)
+		search_heads(&search, head.start);
+	for (at = next_mark(text, first); at < text.len; at = next_mark(text, at + 1))
+		search_mark(&search, at);
+	/* The other half of a line break may follow. */
+	if (text.ptr[text.len - 1] == '\r')
+		search_mark(&search, text.len - 1);
+	return text.len - search.open;
+}
