@@ -262,36 +262,35 @@ size_t escape_read(struct escape_reading reading, struct slice text, size_t at, 
 
 /* DIGITS: how many there should be at least. */
 static size_t write_styled(enum escape_style style, char c, unsigned int digits, bool open,
-			   char out[ESCAPE_UNIT_MAX_BYTES])
+			   char out[ESCAPE_WRITTEN_MAX_BYTES])
 {
+	unsigned int byte = (unsigned char)c;
 	const char *end = open ? "" : ";";
 	int width = (int)digits;
 	int length;
 
 	switch (style) {
 	case ESCAPE_PERCENT_XX:
-		length = snprintf(out, ESCAPE_UNIT_MAX_BYTES, "%%%02X", (unsigned int)c);
+		length = snprintf(out, ESCAPE_WRITTEN_MAX_BYTES, "%%%02X", byte);
 		break;
 	case ESCAPE_PERCENT_U:
-		length = snprintf(out, ESCAPE_UNIT_MAX_BYTES, "%%u%04X", (unsigned int)c);
+		length = snprintf(out, ESCAPE_WRITTEN_MAX_BYTES, "%%u%04X", byte);
 		break;
 	case ESCAPE_X:
-		length = snprintf(out, ESCAPE_UNIT_MAX_BYTES, "\\x%02x", (unsigned int)c);
+		length = snprintf(out, ESCAPE_WRITTEN_MAX_BYTES, "\\x%02x", byte);
 		break;
 	case ESCAPE_U:
-		length = snprintf(out, ESCAPE_UNIT_MAX_BYTES, "\\u%04x", (unsigned int)c);
+		length = snprintf(out, ESCAPE_WRITTEN_MAX_BYTES, "\\u%04x", byte);
 		break;
 	case ESCAPE_BRACES:
-		length = snprintf(out, ESCAPE_UNIT_MAX_BYTES, "\\u{%0*x}", width, (unsigned int)c);
+		length = snprintf(out, ESCAPE_WRITTEN_MAX_BYTES, "\\u{%0*x}", width, byte);
 		break;
 	case ESCAPE_HEX:
-		length = snprintf(out, ESCAPE_UNIT_MAX_BYTES, "&#x%0*x%s", width, (unsigned int)c,
-				  end);
+		length = snprintf(out, ESCAPE_WRITTEN_MAX_BYTES, "&#x%0*x%s", width, byte, end);
 		break;
 	case ESCAPE_DECIMAL:
 	case ESCAPE_NAMED:
-		length = snprintf(out, ESCAPE_UNIT_MAX_BYTES, "&#%0*u%s", width, (unsigned int)c,
-				  end);
+		length = snprintf(out, ESCAPE_WRITTEN_MAX_BYTES, "&#%0*u%s", width, byte, end);
 		break;
 	default:
 		out[0] = c;
@@ -300,9 +299,9 @@ static size_t write_styled(enum escape_style style, char c, unsigned int digits,
 	return (size_t)length;
 }
 
-size_t escape_write(const struct escape_unit *unit, char c, char out[ESCAPE_UNIT_MAX_BYTES])
+size_t escape_write(const struct escape_unit *unit, char c, char out[ESCAPE_WRITTEN_MAX_BYTES])
 {
-	char inner[ESCAPE_UNIT_MAX_BYTES];
+	char inner[ESCAPE_WRITTEN_MAX_BYTES];
 	size_t used, length = write_styled(unit->style, c, unit->digits, unit->open, inner);
 
 	if (unit->lead == ESCAPE_PLAIN || length == 1) {

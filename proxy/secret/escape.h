@@ -49,6 +49,7 @@ enum escape_style {
 enum {
 	/* No unit is longer: \u0041 of which every character is spelled so again. */
 	ESCAPE_UNIT_MAX_BYTES = 40,
+	ESCAPE_WRITTEN_MAX_BYTES = 24, /* by escape_write() */
 	ESCAPE_DIGITS_MAX = 8,
 };
 
@@ -80,6 +81,6 @@ size_t escape_read(struct escape_reading reading, struct slice text, size_t at, 
 
 /* Writes C, an ASCII character, as UNIT is spelled, and as long if that is possible; as it is where
  * UNIT is, or is a backslash before a character. Returns the length. */
-size_t escape_write(const struct escape_unit *unit, char c, char out[ESCAPE_UNIT_MAX_BYTES]);
+size_t escape_write(const struct escape_unit *unit, char c, char out[ESCAPE_WRITTEN_MAX_BYTES]);
 
 #endif

@@ -89,9 +89,14 @@ bool finder_find(const struct finder *finder, struct slice text, size_t from, bo
 	return search.found;
 }
 
+size_t finder_reach(const struct finder *finder)
+{
+	return finder->longest + finder->longest * ESCAPE_UNIT_MAX_BYTES;
+}
+
 size_t finder_partial(const struct finder *finder, struct slice text)
 {
-	size_t reach = finder->longest * ESCAPE_UNIT_MAX_BYTES, first, at;
+	size_t reach = finder_reach(finder), first, at;
 	struct search search = {.finder = finder, .text = text, .for_open = true, .open = text.len};
 	struct scan_hit head;
 

@@ -55,6 +55,9 @@ const struct form *finder_form(const struct finder *finder, size_t index);
 bool finder_find(const struct finder *finder, struct slice text, size_t from, bool whole,
 		 struct find_hit *hit);
 
+/* No hit is longer than this. */
+size_t finder_reach(const struct finder *finder);
+
 /* The length of the longest end of TEXT that could go on to become a hit; 0 if none could. */
 size_t finder_partial(const struct finder *finder, struct slice text);
 

@@ -54,6 +54,7 @@ static bool skips_break(const struct escape_unit *unit, char *last)
 static enum fit read_on(const struct search *search, const struct form *form, size_t k, size_t *at,
 			struct escape_reading reading)
 {
+	size_t end = *at + form->text.len * ESCAPE_UNIT_MAX_BYTES; /* line breaks and all */
 	struct escape_unit unit;
 	char last = 0;
 
@@ -62,9 +63,9 @@ static enum fit read_on(const struct search *search, const struct form *form, si
 
 		if (length == 0)
 			return search->whole ? FIT_NO : FIT_OPEN;
-		if (length > ESCAPE_UNIT_MAX_BYTES)
-			return FIT_NO;
 		*at += length;
+		if (length > ESCAPE_UNIT_MAX_BYTES || *at > end)
+			return FIT_NO;
 		if (form->breaks && k >= FIND_BREAK_MIN_BYTES && skips_break(&unit, &last))
 			continue;
 		if (unit.count > form->text.len - k ||

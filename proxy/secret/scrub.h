@@ -1,18 +1,18 @@
 /*
  * Secrets taken out of what comes back (design section 3, rule 9; threats S1 to S5).
  *
- * For each secret a number of FORMS is looked for: the value as it is; percent-encoded (RFC 3986,
- * and as forms encode; upper- and lower-case hex; only what must be encoded, and everything);
- * escaped as JSON (the short escapes, \uXXXX of the same in both cases, of every character); HTML
- * entities; base64 in both alphabets at the three alignments, with the characters that depend on
- * neighbours left out; hex in both cases. A hit is replaced by the placeholder in the same form;
- * where the form is a part of a larger encoding (base64), by text of the same length.
+ * Each secret is looked for in every form (forms.h: as it is, in capitals, in small letters,
+ * backwards, base64, hex, UTF-16) and in every spelling of its characters (escape.h: percent, JSON
+ * and other backslashes, HTML entities; any of the characters, once or twice). A hit is replaced by
+ * the placeholder in the same form and spelling; where the form is a part of a larger encoding
+ * (base64), by text of the same length. Where several overlap, all of it goes.
  *
  * A scrubber is made of all secrets of a sandbox whose policy wants it, and is immutable: it is
  * made anew when a token is captured. Forms are secrets too: they are kept in locked memory.
  *
- * In a stream nothing is held back but what could be the beginning of a form; at most the longest
- * form.
+ * In a stream nothing is held back but what could be the beginning of a form, or the end of one
+ * that another could overlap. That can be seen from outside: who can have text of his choice come
+ * back bit by bit sees that a secret's beginning is delayed (docs/decisions/0401).
  */
 #ifndef PROXY_SECRET_SCRUB_H
 #define PROXY_SECRET_SCRUB_H
@@ -20,26 +20,30 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "proxy/http/stage.h"
+#include "proxy/secret/find.h"
 
 enum {
-	SCRUB_VALUE_MIN_BYTES = 8, /* a shorter value would be met by chance; the policy's loader
-				      refuses it unless scrub: false */
-	SCRUB_FORMS_MAX = 24,	   /* of one secret */
+	SCRUB_VALUE_MIN_BYTES = FIND_VALUE_MIN_BYTES, /* a shorter value would be met by chance; the
+							 policy's loader refuses it unless scrub:
+							 false */
 };
 
 struct scrubber;
 
 struct scrub_item {
 	struct slice value;
-	struct slice placeholder;
+	struct slice placeholder; /* visible ASCII, not empty */
 };
 
-/* COUNT may be 0. The items' memory need not outlive this call. */
+/* COUNT may be 0. The items' memory need not outlive this call. 0, or ERROR_LIMIT for a value that
+ * is too short or too long to look for, or without memory a negative code. */
 int scrubber_create(const struct scrub_item items[], size_t count, struct scrubber **scrubber,
 		    struct error *err);
 void scrubber_free(struct scrubber *scrubber);
 
-/* Whether every replacement has the length of what it replaces, so that a body keeps its length. */
+/* Whether every replacement has the length of what it replaces, so that a body keeps its length: it
+ * has when every placeholder is as long as its value. What does not fit then (a character whose
+ * spelling is longer than that of the one in its place) is stars. */
 bool scrubber_keeps_length(const struct scrubber *scrubber);
 
 /* TEXT scrubbed: TEXT itself when nothing was found, else in ARENA; ptr is NULL without memory.

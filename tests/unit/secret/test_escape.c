@@ -183,7 +183,7 @@ static void another_character_is_written_in_the_same_way(void **state)
 	for (size_t i = 0; i < sizeof(spelled) / sizeof(spelled[0]); i++) {
 		struct escape_reading reading = {ESCAPE_ALL, spelled[i].depth};
 		struct slice text = slice_from_text(spelled[i].text);
-		char out[ESCAPE_UNIT_MAX_BYTES];
+		char out[ESCAPE_WRITTEN_MAX_BYTES];
 		struct escape_unit unit;
 		size_t length;
 

@@ -1,0 +1,246 @@
+#include "proxy/secret/rewrite.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/list.h"
+
+enum {
+	BLOCK_BYTES = 16 << 10, /* looked at at once: it stays in the first cache */
+	HELD_FIRST_BYTES = 1024,
+	STUCK = 2, /* of look(): more text is needed */
+};
+
+void rewrite_init(struct rewrite *rewrite, const struct stage_ops *stage,
+		  const struct rewrite_ops *ops, const struct finder *finder)
+{
+	*rewrite = (struct rewrite){.stage.ops = stage, .ops = ops, .finder = finder};
+}
+
+void rewrite_clear(struct rewrite *rewrite)
+{
+	if (rewrite->held)
+		explicit_bzero(rewrite->held, rewrite->held_room);
+	free(rewrite->held);
+	rewrite->held = NULL;
+}
+
+void rewrite_put(struct rewrite *rewrite, struct slice text, rewrite_encode *encode)
+{
+	rewrite->instead = text;
+	rewrite->encode = encode;
+}
+
+int rewrite_fail(struct rewrite *rewrite, int code, const char *why)
+{
+	rewrite->stage.why = why;
+	return code;
+}
+
+static int grow(struct rewrite *rewrite, size_t needed)
+{
+	size_t room = rewrite->held_room ? rewrite->held_room : HELD_FIRST_BYTES;
+	char *bytes;
+
+	while (room < needed)
+		room *= 2;
+	bytes = malloc(room);
+	if (!bytes)
+		return rewrite_fail(rewrite, -ENOMEM, "out of memory");
+	if (rewrite->held_bytes)
+		memcpy(bytes, rewrite->held, rewrite->held_bytes);
+	rewrite_clear(rewrite);
+	rewrite->held = bytes;
+	rewrite->held_room = room;
+	return 0;
+}
+
+static int hold(struct rewrite *rewrite, struct slice *in, size_t len)
+{
+	size_t needed = rewrite->held_bytes + len;
+	int rc = needed > rewrite->held_room ? grow(rewrite, needed) : 0;
+
+	if (rc < 0)
+		return rc;
+	memcpy(rewrite->held + rewrite->held_bytes, in->ptr, len);
+	rewrite->held_bytes = needed;
+	*in = slice_from(*in, len);
+	return 0;
+}
+
+/* Drops LEN bytes at the front: of what is held, or if nothing is, of IN. */
+static void consume(struct rewrite *rewrite, struct slice *in, size_t len)
+{
+	if (rewrite->held_bytes == 0) {
+		*in = slice_from(*in, len);
+		return;
+	}
+	rewrite->held_bytes -= len;
+	memmove(rewrite->held, rewrite->held + len, rewrite->held_bytes);
+}
+
+/* False: OUT is full. */
+static bool write_instead(struct rewrite *rewrite, struct writer *out)
+{
+	struct slice *rest = &rewrite->instead;
+
+	if (!rewrite->encode) {
+		struct slice part = slice_first(*rest, writer_room(out));
+
+		writer_bytes(out, part);
+		*rest = slice_from(*rest, part.len);
+		return rest->len == 0;
+	}
+	while (rest->len) {
+		char unit[REWRITE_UNIT_MAX_BYTES];
+		size_t len = rewrite->encode((unsigned char)rest->ptr[0], unit);
+
+		if (len > writer_room(out))
+			return false;
+		writer_bytes(out, slice_of(unit, len));
+		*rest = slice_from(*rest, 1);
+	}
+	return true;
+}
+
+static int let_pass(struct rewrite *rewrite, struct slice *in, struct writer *out)
+{
+	struct slice view = rewrite->held_bytes ? slice_of(rewrite->held, rewrite->held_bytes)
+						: *in;
+	struct slice part = slice_first(slice_first(view, rewrite->clean), writer_room(out));
+	int rc = rewrite->ops->pass ? rewrite->ops->pass(rewrite, part) : 0;
+
+	if (rc < 0)
+		return rc;
+	assert(part.len); /* what was left of the input was given again */
+	writer_bytes(out, part);
+	rewrite->clean -= part.len;
+	consume(rewrite, in, part.len);
+	return 0;
+}
+
+size_t rewrite_join(const struct finder *finder, struct slice text, bool whole,
+		    const struct find_hit *hit)
+{
+	size_t end = hit->start + hit->length, at = hit->start + 1;
+	struct find_hit other;
+
+	for (;;) {
+		struct slice near = slice_first(text, end + finder_reach(finder));
+
+		if (!finder_find(finder, near, at, whole && near.len == text.len, &other) ||
+		    other.start >= end)
+			return end;
+		if (other.start + other.length > end)
+			end = other.start + other.length;
+		at = other.start + 1;
+	}
+}
+
+/* HIT is at the front of VIEW, and OPEN of VIEW leaves nothing open. */
+static int meet(struct rewrite *rewrite, struct slice *in, const struct find_hit *hit,
+		struct slice view, size_t open, bool whole)
+{
+	size_t span = hit->length;
+	int rc;
+
+	if (rewrite->ops->joins)
+		span = rewrite_join(rewrite->finder, view, whole, hit);
+	/* One that begins within this one may go on. */
+	if (rewrite->ops->joins && span > open)
+		return STUCK;
+	if (!whole && view.len - span < rewrite->lookahead)
+		return STUCK;
+	rc = rewrite->ops->meet(rewrite, hit, view, span);
+	if (rc == REWRITE_KEEP)
+		rewrite->clean = span;
+	if (rc == REWRITE_REPLACE)
+		consume(rewrite, in, span);
+	return rc < 0 ? rc : 0;
+}
+
+/* Says of the front of VIEW that it goes on, or deals with a hit there. WHOLE: nothing follows. */
+static int look(struct rewrite *rewrite, struct slice *in, struct slice view, bool whole)
+{
+	size_t open = whole ? view.len : view.len - finder_partial(rewrite->finder, view);
+	struct find_hit hit;
+
+	if (!finder_find(rewrite->finder, view, 0, whole, &hit) || hit.start >= open)
+		rewrite->clean = open;
+	else if (hit.start > 0)
+		rewrite->clean = hit.start;
+	else
+		return meet(rewrite, in, &hit, view, open, whole);
+	return rewrite->clean ? 0 : STUCK;
+}
+
+/* Looks at what is held, adding to it as needed. */
+static int look_at_held(struct rewrite *rewrite, struct slice *in, bool end)
+{
+	int rc = 0;
+
+	if (rewrite->stuck && in->len) {
+		size_t more = rewrite->held_bytes < HELD_FIRST_BYTES / 4 ? HELD_FIRST_BYTES / 4
+									 : rewrite->held_bytes;
+
+		rc = hold(rewrite, in, more < in->len ? more : in->len);
+	} else if (rewrite->stuck && !end) {
+		return STUCK;
+	}
+	if (rc < 0)
+		return rc;
+	rc = look(rewrite, in, slice_of(rewrite->held, rewrite->held_bytes), end && in->len == 0);
+	rewrite->stuck = rc == STUCK;
+	return rc == STUCK && in->len ? 0 : rc;
+}
+
+/* Looks at IN itself: a block of it, or more if that does not tell. What cannot be told from all of
+ * it is held. */
+static int look_at_input(struct rewrite *rewrite, struct slice *in, bool end)
+{
+	int rc = STUCK;
+
+	for (size_t block = BLOCK_BYTES; rc == STUCK; block *= 2) {
+		struct slice view = slice_first(*in, block);
+
+		rc = look(rewrite, in, view, end && view.len == in->len);
+		if (rc == STUCK && view.len == in->len) {
+			rewrite->stuck = true;
+			rc = hold(rewrite, in, in->len);
+			return rc < 0 ? rc : STUCK;
+		}
+	}
+	return rc;
+}
+
+static int finish(struct rewrite *rewrite, bool end)
+{
+	int rc = end && rewrite->ops->end ? rewrite->ops->end(rewrite) : 0;
+
+	if (rc < 0)
+		return rc;
+	return end ? STAGE_END : STAGE_MORE;
+}
+
+int rewrite_step(struct stage *stage, struct slice *in, bool end, struct writer *out)
+{
+	struct rewrite *rewrite = container_of(stage, struct rewrite, stage);
+	int rc = 0;
+
+	while (rc == 0) {
+		if (!write_instead(rewrite, out))
+			return STAGE_FULL;
+		if (rewrite->clean && writer_room(out) == 0)
+			return STAGE_FULL;
+		if (rewrite->clean)
+			rc = let_pass(rewrite, in, out);
+		else if (rewrite->held_bytes)
+			rc = look_at_held(rewrite, in, end);
+		else if (in->len)
+			rc = look_at_input(rewrite, in, end);
+		else
+			return finish(rewrite, end);
+	}
+	return rc == STUCK ? STAGE_MORE : rc;
+}
