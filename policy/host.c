@@ -20,6 +20,14 @@ bool host_equal(const struct host *a, const struct host *b)
 	return a->kind == b->kind && slice_equal(host_slice(a), host_slice(b));
 }
 
+bool host_is_below(const struct host *name, const struct host *suffix)
+{
+	struct slice n = host_slice(name), s = host_slice(suffix);
+
+	return name->kind == HOST_NAME && n.len > s.len && slice_ends_with(n, s) &&
+	       n.ptr[n.len - s.len - 1] == '.';
+}
+
 static bool is_label(struct slice label)
 {
 	if (label.len == 0 || label.len > LABEL_MAX)

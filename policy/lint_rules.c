@@ -16,18 +16,9 @@ enum effect {
 
 bool lint_is_inside(const struct policy_target *target, const struct policy_target *wildcard)
 {
-	struct slice name = host_slice(&target->host), suffix = host_slice(&wildcard->host);
-
-	/* A name below the suffix, not one that only ends like it (threat H4). */
 	if (wildcard->any_host || target->any_host)
 		return wildcard->any_host;
-	return name.len > suffix.len && slice_ends_with(name, suffix) &&
-	       name.ptr[name.len - suffix.len - 1] == '.';
-}
-
-bool lint_may_compare(struct lint *lint)
-{
-	return lint->comparisons++ < LINT_COMPARISONS_MAX;
+	return host_is_below(&target->host, &wildcard->host);
 }
 
 static bool is_tls(const struct policy_target *target)
@@ -293,6 +284,7 @@ void lint_rules(struct lint *lint)
 {
 	size_t order = 0;
 
+	lint->left = LINT_RULES_MAX;
 	for (size_t i = 0; i < lint->policy->rule_count; i++) {
 		const struct policy_rule *rule = &lint->policy->rules[i];
 
@@ -308,4 +300,8 @@ void lint_rules(struct lint *lint)
 				check_dialable(lint, entry.target);
 		}
 	}
+	if (lint->left == 0)
+		loader_warn(lint->loader, ((struct diagnostic_place){0}), NULL,
+			    "there are too many rules for the same hosts: not all of them could be "
+			    "compared with each other");
 }

@@ -127,7 +127,7 @@ static void check_use(struct lint *lint, const struct policy_use *use)
 {
 	struct reach reach = find_reach(lint, use);
 
-	if (lint->comparisons > LINT_COMPARISONS_MAX)
+	if (lint->left == 0)
 		return;
 	if (reach.unopened && !reach.request)
 		report_unopened(lint, use, reach.unopened);
@@ -144,12 +144,17 @@ static void check_use(struct lint *lint, const struct policy_use *use)
 
 void lint_secrets(struct lint *lint)
 {
+	lint->left = LINT_SECRETS_MAX;
 	for (size_t i = 0; i < lint->policy->secret_count; i++) {
 		const struct policy_secret *secret = &lint->policy->secrets[i];
 
 		for (size_t j = 0; j < secret->use_count; j++)
 			check_use(lint, &secret->uses[j]);
 	}
+	if (lint->left == 0)
+		loader_report(lint->loader, ((struct diagnostic_place){0}),
+			      "name hosts in the uses instead of wildcards, or use fewer",
+			      "there are too many uses and rules to check each use");
 }
 
 static bool is_allowed_somehow(const struct lint *lint, const struct host *name)

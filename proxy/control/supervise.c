@@ -13,6 +13,7 @@
 
 enum {
 	SERVERS_CHECK_MS = 5000,
+	LOG_BUSY_MS = 2,
 	WORKER_END_TIMEOUT_MS = 5000,
 	LOG_END_TIMEOUT_MS = 10000,
 };
@@ -33,6 +34,8 @@ static int catch_signals(struct supervisor *supervisor)
 	/* Giving the terminal back from the background must not stop us. */
 	signal(SIGTTOU, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on the size of files is told by an error, as a full disk is. */
+	signal(SIGXFSZ, SIG_IGN);
 	supervisor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return supervisor->signals < 0 ? -errno : 0;
 }
@@ -132,6 +135,7 @@ static void tell_new_servers(struct supervisor *supervisor)
 {
 	char servers[sizeof(supervisor->servers)];
 
+	supervisor->servers_checked_us = monotonic_now_us();
 	supervisor_read_servers(servers, sizeof(servers));
 	if (strcmp(servers, supervisor->servers) == 0 || !supervisor->worker_alive)
 		return;
@@ -141,22 +145,24 @@ static void tell_new_servers(struct supervisor *supervisor)
 
 static void drain_log(struct supervisor *supervisor)
 {
-	uint64_t wakes;
-	ssize_t ignored = read(supervisor->pump.ring.wake_fd, &wakes, sizeof(wakes));
+	uint64_t before = supervisor->pump.ring.tail;
 
-	(void)ignored;
 	supervisor->log_state = pump_run(&supervisor->pump);
+	supervisor->log_is_busy = supervisor->pump.ring.tail != before;
 	if (supervisor->log_state != ERROR_SYNTAX || !supervisor->worker_alive)
 		return;
 	say("the engine's record of verdicts is damaged; the engine is ended");
 	kill(supervisor->worker, SIGKILL);
 }
 
-/* How long may be slept: not at all when records have come since they were last looked for. */
+/* How long may be slept: not at all when records have come since they were last looked for. While
+ * they come, they are looked for now and then, so that the worker need not wake us for each. */
 static int sleep_ms(struct supervisor *supervisor)
 {
 	if (supervisor->pump.blocked)
 		return PUMP_RETRY_MS;
+	if (supervisor->log_is_busy)
+		return LOG_BUSY_MS;
 	if (supervisor->log_state > 0 || !audit_ring_prepare_sleep(&supervisor->pump.ring))
 		return 0;
 	return SERVERS_CHECK_MS;
@@ -168,14 +174,17 @@ static void turn(struct supervisor *supervisor)
 		{supervisor->signals, POLLIN, 0},
 		{supervisor->sandbox_alive ? supervisor->sandbox.control : -1, POLLIN, 0},
 		{supervisor->worker_alive ? supervisor->worker_socket : -1, POLLIN, 0},
-		{supervisor->pump.blocked ? -1 : supervisor->pump.ring.wake_fd, POLLIN, 0},
+		{supervisor->pump.blocked || supervisor->log_is_busy
+			 ? -1
+			 : supervisor->pump.ring.wake_fd,
+		 POLLIN, 0},
 	};
 	int ready = poll(waiting, 4, sleep_ms(supervisor));
 
 	if (ready < 0)
 		return;
 	drain_log(supervisor);
-	if (ready == 0)
+	if (monotonic_now_us() - supervisor->servers_checked_us > SERVERS_CHECK_MS * 1000LL)
 		tell_new_servers(supervisor);
 	if (waiting[0].revents)
 		pass_signals_on(supervisor);

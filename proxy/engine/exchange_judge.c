@@ -246,10 +246,12 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 	if (facts->is_refused)
 		return refuse_connection(exchange, answer);
 	if (!check_authority(exchange, answer) || !check_upgrade(exchange, answer) ||
-	    !canonicalise(exchange, &path, answer) || !decide(exchange, &path, answer) ||
-	    !plan_secrets(exchange, &path, answer) || !check_body(exchange, answer))
+	    !canonicalise(exchange, &path, answer) || !decide(exchange, &path, answer))
 		return false;
+	/* Before secrets are planned, as the plan knows fields by their place. */
 	strip_overrides(exchange);
+	if (!plan_secrets(exchange, &path, answer) || !check_body(exchange, answer))
+		return false;
 	exchange->would_deny |= facts->would_deny;
 	if (facts->would_deny && !exchange->would_reason)
 		exchange->would_reason = facts->refusal.reason;

@@ -34,7 +34,6 @@ static const int allowed[] = {
 	 */
 	SCMP_SYS(accept4),
 	SCMP_SYS(connect),
-	SCMP_SYS(bind), /* c-ares */
 	SCMP_SYS(getsockname),
 	SCMP_SYS(getpeername),
 	SCMP_SYS(getsockopt),

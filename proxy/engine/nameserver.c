@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/random.h"
+#include "proxy/dns/wire.h"
 #include "proxy/engine/nameserver_answer.h"
 #include "proxy/engine/nameserver_socket.h"
 
@@ -14,10 +15,6 @@ enum {
 	CHANNELS = 2,
 	SOCKETS_MAX = 2 * RESOLVER_SERVERS_MAX, /* UDP and TCP to each */
 	QUESTIONS_PER_PORT = 32,
-	EDNS_BYTES = 1232, /* no fragments, as on the sandbox's side */
-	CLASS_IN = 1,
-	TYPE_A = 1,
-	TYPE_AAAA = 28,
 };
 
 struct channel {
@@ -132,15 +129,15 @@ static void arm_timer(struct channel *channel)
 static void question_send(struct question *question)
 {
 	struct channel *channel = question->channel;
-	int type = question->family == NAMESERVER_A ? TYPE_A : TYPE_AAAA;
+	int type = question->family == NAMESERVER_A ? DNS_TYPE_A : DNS_TYPE_AAAA;
 	unsigned char *bytes = NULL;
 	unsigned short id;
 	int len, status;
 
 	question->without_edns = channel->without_edns;
 	random_bytes(&id, sizeof(id));
-	status = ares_create_query(question->name, CLASS_IN, type, id, 1, &bytes, &len,
-				   question->without_edns ? 0 : EDNS_BYTES);
+	status = ares_create_query(question->name, DNS_CLASS_IN, type, id, 1, &bytes, &len,
+				   question->without_edns ? 0 : DNS_UDP_MAX_BYTES);
 	if (status != ARES_SUCCESS || !channel->has_servers) {
 		ares_free_string(bytes);
 		/* Names under .onion are not in DNS (RFC 7686), and c-ares knows. */
@@ -231,7 +228,7 @@ static int channel_create(struct channel *channel, int timeout_ms, int tries)
 		.lookups = lookups,
 		.sock_state_cb = watch_socket,
 		.sock_state_cb_data = channel,
-		.ednspsz = EDNS_BYTES,
+		.ednspsz = DNS_UDP_MAX_BYTES,
 	};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
 		   ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_EDNSPSZ | ARES_OPT_SERVERS |

@@ -194,6 +194,13 @@ ssize_t stream_read(struct stream *stream, char *bytes, size_t size)
 	return got;
 }
 
+bool stream_is_quiet(const struct stream *stream)
+{
+	char byte;
+
+	return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 void stream_pause(struct stream *stream)
 {
 	stream->paused = true;
@@ -215,11 +222,13 @@ void stream_shutdown(struct stream *stream)
 {
 	if (stream->state == STREAM_CLOSED || stream->failed)
 		return;
-	stream->shutdown_wanted = true;
 	if (stream->engine->stage_owner == stream)
 		stream_output_flush_own(stream);
 	if (stream->ssl && SSL_is_init_finished(stream->ssl))
 		SSL_shutdown(stream->ssl);
+	/* Not earlier: what is flushed above would be followed by FIN, and close_notify not be
+	 * taken. */
+	stream->shutdown_wanted = true;
 	stream_output_flush_own(stream);
 	if (stream->shutdown_wanted && buffer_length(&stream->out) == 0) {
 		stream->shutdown_wanted = false;

@@ -129,6 +129,8 @@ int steer_launch(const struct steer_plan *plan, struct steer_sandbox *sandbox,
 	steer_sockets_init(sockets);
 	rc = steer_check_caller(err);
 	if (rc == 0)
+		rc = steer_check_streams(err);
+	if (rc == 0)
 		rc = plan_check(plan, err);
 	if (rc == 0)
 		rc = surroundings_gather(plan, &surroundings, err);

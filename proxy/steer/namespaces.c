@@ -82,13 +82,11 @@ static int write_map(const char *path, const char *text, struct error *err)
 	return 0;
 }
 
-int namespaces_map(struct identity inside, struct identity outside, struct error *err)
+static int write_maps(struct identity inside, struct identity outside, struct error *err)
 {
 	char uids[64], gids[64];
 	int rc;
 
-	/* The files of a process that is not dumpable belong to root. */
-	prctl(PR_SET_DUMPABLE, 1);
 	snprintf(uids, sizeof(uids), "%u %u 1", inside.uid, outside.uid);
 	snprintf(gids, sizeof(gids), "%u %u 1", inside.gid, outside.gid);
 	rc = write_map("/proc/self/uid_map", uids, err);
@@ -99,6 +97,17 @@ int namespaces_map(struct identity inside, struct identity outside, struct error
 	if (rc < 0)
 		return rc;
 	return write_map("/proc/self/gid_map", gids, err);
+}
+
+int namespaces_map(struct identity inside, struct identity outside, struct error *err)
+{
+	int before = prctl(PR_GET_DUMPABLE), rc;
+
+	/* The files of a process that is not dumpable belong to root. */
+	prctl(PR_SET_DUMPABLE, 1);
+	rc = write_maps(inside, outside, err);
+	prctl(PR_SET_DUMPABLE, before == 1);
+	return rc;
 }
 
 /* The number in the file at PATH, or FALLBACK if there is none. */
@@ -182,8 +191,14 @@ int namespaces_explain(int code, const struct namespace_limits *limits, struct e
 				 "do; start the container with --security-opt seccomp=unconfined, "
 				 "or with a profile that allows clone, unshare and mount",
 				 prefix);
-	return error_set_code(err, code,
-			      "%s: the kernel refuses it (are we in a chroot, or under a security "
-			      "module's policy?)",
-			      prefix);
+	if (code == -EAGAIN)
+		return error_set(err, code,
+				 "%s: this user has as many processes as it may; see ulimit -u",
+				 prefix);
+	if (code == -EPERM)
+		return error_set(err, code,
+				 "%s: the kernel forbids it (are we in a chroot, or under a "
+				 "security module's policy?)",
+				 prefix);
+	return error_set_code(err, code, "%s", prefix);
 }

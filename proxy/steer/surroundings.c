@@ -20,8 +20,13 @@ static const char *const stream_names[] = {"standard input", "standard output", 
  * namespace reaches: the host's. A connected unix stream cannot, but a unix datagram socket can. */
 static bool is_harmless_socket(int fd)
 {
+	struct sockaddr_storage peer;
 	int domain, type;
-	socklen_t len = sizeof(domain);
+	socklen_t len = sizeof(peer);
+
+	if (getpeername(fd, (void *)&peer, &len) < 0)
+		return false;
+	len = sizeof(domain);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
 		return false;
@@ -76,7 +81,7 @@ static int open_null_as(int fd, const char *name, struct error *err)
 	return 0;
 }
 
-static int check_streams(struct error *err)
+int steer_check_streams(struct error *err)
 {
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
 		int rc;
@@ -123,16 +128,17 @@ static const char *find_variable(const char *const *envp, const char *name)
 	return NULL;
 }
 
+/* One that does not exist has nothing in it to hide. */
 static int find_runtime_dir(const struct steer_plan *plan, struct surroundings *surroundings)
 {
 	const char *path = getenv("XDG_RUNTIME_DIR");
 
 	if (!path || path[0] != '/')
 		path = find_variable(plan->envp, "XDG_RUNTIME_DIR");
-	if (!path || path[0] != '/' || path[1] == '\0')
+	if (!path || path[0] != '/')
 		return 0;
-	surroundings->runtime_dir = strdup(path);
-	return surroundings->runtime_dir ? 0 : -ENOMEM;
+	surroundings->runtime_dir = realpath(path, NULL);
+	return surroundings->runtime_dir || errno != ENOMEM ? 0 : -ENOMEM;
 }
 
 /* Unknown counts as piped. */
@@ -156,9 +162,6 @@ int surroundings_gather(const struct steer_plan *plan, struct surroundings *surr
 		.caller = {geteuid(), getegid()},
 		.core_dumps_are_piped = core_dumps_are_piped(),
 	};
-	rc = check_streams(err);
-	if (rc < 0)
-		return rc;
 	find_terminal(surroundings);
 	rc = find_workdir(plan, surroundings, err);
 	if (rc == 0 && find_runtime_dir(plan, surroundings) < 0)

@@ -67,7 +67,9 @@ class Space:
         ip("link", "set", "lo", "up", pid=self.pid)
 
     def spawn(self, argv, **options):
-        return subprocess.Popen(["nsenter", f"--net=/proc/{self.pid}/ns/net", *map(str, argv)], **options)
+        """Starts a program in the namespace, that ends with the test program, however that ends."""
+        return subprocess.Popen(["nsenter", f"--net=/proc/{self.pid}/ns/net", *map(str, argv)],
+                                preexec_fn=lambda: libc.prctl(1, signal.SIGTERM), **options)
 
     @contextlib.contextmanager
     def entered(self):

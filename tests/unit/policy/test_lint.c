@@ -196,6 +196,7 @@ static void secrets_with_a_way_out_are_left_alone(void **state)
 		{"[{allow: '*', wide: true}]", "'*.a.example'"},
 		{"[{deny: a.example/v1/admin}, {allow: a.example}]", "a.example/v1/**"},
 		{"[{allow: 'tls://b.example'}, {allow: a.example}]", "a.example"},
+		{"[{allow: a.b.example/x}, {allow: 'tls://*.b.example'}]", "a.b.example"},
 		{"[{allow: a.example, methods: [PROPFIND]}]", "a.example, methods: PROPFIND"},
 	};
 
@@ -336,6 +337,30 @@ static void the_work_is_bounded(void **state)
 	free(text);
 }
 
+/* Where the uses cannot all be checked, the policy is refused. */
+static void secrets_are_checked_or_refused(void **state)
+{
+	enum { SECRETS = POLICY_SECRETS_MAX, USES = 30, OTHER_RULES = 8000 };
+	size_t size = SECRETS * (USES * 64 + 64) + OTHER_RULES * 40 + 100, used;
+	char *text = malloc(size);
+
+	(void)state;
+	assert_non_null(text);
+	used = (size_t)snprintf(text, size, RULES "- allow: '*.a.example'\n");
+	for (size_t i = 0; i < OTHER_RULES; i++)
+		used += (size_t)snprintf(text + used, size - used, "- allow: b%zu.example\n", i);
+	used += (size_t)snprintf(text + used, size - used, "secrets:\n");
+	for (size_t i = 0; i < SECRETS * USES; i++) {
+		if (i % USES == 0)
+			used += (size_t)snprintf(text + used, size - used,
+						 "  S%zu:\n    from: env\n    use:\n", i / USES);
+		used += (size_t)snprintf(text + used, size - used,
+					 "    - {at: '*.x%zu.a.example', slot: header A}\n", i);
+	}
+	fixture_assert_says(text, "p.yaml: error: there are too many uses and rules", false);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_faulty_rule_brings_no_complaints_about_secrets),
 		cmocka_unit_test(what_is_said_to_decide_nothing_does_not),
 		cmocka_unit_test(the_work_is_bounded),
+		cmocka_unit_test(secrets_are_checked_or_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

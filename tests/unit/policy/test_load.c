@@ -114,6 +114,20 @@ static void every_part_of_the_language_is_read(void **state)
 	policy_free(policy);
 }
 
+static void one_fixed_address_is_found(void **state)
+{
+	struct policy *policy = fixture_load("sallyport: 1\nrules: [{allow: b.example}]\n"
+					     "network: {resolve: {B.example: 8.8.8.8}}\n");
+	struct host name;
+
+	(void)state;
+	host_parse(SLICE_LITERAL("b.example"), &name);
+	assert_string_equal(policy_find_resolve(policy, &name)->addresses[0].text, "8.8.8.8");
+	host_parse(SLICE_LITERAL("8.8.8.8"), &name);
+	assert_null(policy_find_resolve(policy, &name));
+	policy_free(policy);
+}
+
 static void quotes_do_not_matter(void **state)
 {
 	struct policy *policy = fixture_load("\"sallyport\": '1'\n"
@@ -516,6 +530,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_part_of_the_language_is_read),
+		cmocka_unit_test(one_fixed_address_is_found),
 		cmocka_unit_test(quotes_do_not_matter),
 		cmocka_unit_test(what_is_missing_denies),
 		cmocka_unit_test(mistakes_are_told),

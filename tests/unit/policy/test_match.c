@@ -167,7 +167,7 @@ static void plain_http_is_only_where_a_rule_allows_it(void **state)
 {
 	struct policy *policy = fixture_load(RULES "- allow: http://a.example\n"
 						   "- allow: b.example\n"
-						   "- deny: c.example\n"
+						   "- deny: [c.example, 'e.example:9999']\n"
 						   "- deny: http://d.example/x\n"
 						   "- allow: http://d.example\n"
 						   "- allow: http://*.e.example:8080\n");
@@ -194,6 +194,7 @@ static void plain_http_is_only_where_a_rule_allows_it(void **state)
 	assert_true(policy_names_port(policy, 443));
 	assert_true(policy_names_port(policy, 8080));
 	assert_false(policy_names_port(policy, 8443));
+	assert_false(policy_names_port(policy, 9999));
 	assert_false(policy_names_port(policy, 0));
 	assert_false(policy_names_port(policy, 65535));
 	policy_free(policy);
@@ -223,6 +224,7 @@ static void secrets_go_where_they_are_bound_and_nowhere_else(void **state)
 		{"POST https://a.example/v3", 0, NULL},
 		{"POST https://a.example:8443/v1/x", 0, NULL},
 		{"POST http://a.example/v1/x", 0, NULL},
+		{"POST http://a.example:443/v1/x", 0, NULL},
 		{"GET https://x.y.b.example/", 1, "header Y"},
 		{"GET https://b.example/", 0, NULL},
 		{"GET https://xb.example/", 0, NULL},
@@ -252,6 +254,8 @@ static void secrets_go_where_they_are_bound_and_nowhere_else(void **state)
 	assert_false(policy_secret_names_host(&policy->secrets[0], &host, 443));
 	assert_true(policy_secret_names_host(&policy->secrets[1], &host, 443));
 	host_parse(SLICE_LITERAL("b.example"), &host);
+	assert_false(policy_secret_names_host(&policy->secrets[1], &host, 443));
+	host_parse(SLICE_LITERAL("xb.example"), &host);
 	assert_false(policy_secret_names_host(&policy->secrets[1], &host, 443));
 	policy_free(policy);
 }

@@ -146,6 +146,25 @@ static size_t decode_part(struct slice part, char out[PLACEHOLDER_MAX_BYTES])
 	return (size_t)decoded;
 }
 
+static void assert_inert(struct slice jwt)
+{
+	struct slice rest = jwt, part;
+	char text[PLACEHOLDER_MAX_BYTES];
+
+	assert_true(slice_next_part(&rest, '.', &part));
+	decode_part(part, text);
+	assert_string_equal(text, "{\"alg\":\"none\",\"typ\":\"JWT\"}");
+	assert_true(slice_next_part(&rest, '.', &part));
+	decode_part(part, text);
+	assert_ptr_equal(strstr(text, "{\"exp\":4102444800,\"jti\":\""), text);
+	assert_string_equal(text + strlen(text) - 2, "\"}");
+	assert_true(slice_next_part(&rest, '.', &part));
+	assert_true(part.len >= 22);
+	decode_part(part, text);
+	assert_null(rest.ptr);
+}
+
+/* Signatures of every length, those that are no base64url too. */
 static void a_jwt_decodes_as_an_inert_one(void **state)
 {
 	char secret[1200] = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
@@ -153,29 +172,15 @@ static void a_jwt_decodes_as_an_inert_one(void **state)
 
 	(void)state;
 	for (size_t payload = 50; payload < 700; payload++) {
-		struct slice rest, part;
-		char out[PLACEHOLDER_MAX_BYTES], text[PLACEHOLDER_MAX_BYTES];
-		size_t len = start + payload;
-		ssize_t made;
+		size_t len = start + payload + 1 + 22 + payload % 60;
+		char out[PLACEHOLDER_MAX_BYTES];
 
-		memset(secret + start, 'A', payload);
-		len += (size_t)snprintf(secret + len, sizeof(secret) - len,
-					".SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c");
+		memset(secret + start, 'A', len - start);
+		secret[start + payload] = '.';
 		assert_string_equal(placeholder_shape_name(slice_of(secret, len)), "JWT");
-		made = placeholder_from_secret(slice_of(secret, len), out, sizeof(out));
-		assert_int_equal(made, len);
-		rest = slice_of(out, (size_t)made);
-		assert_true(slice_next_part(&rest, '.', &part));
-		decode_part(part, text);
-		assert_string_equal(text, "{\"alg\":\"none\",\"typ\":\"JWT\"}");
-		assert_true(slice_next_part(&rest, '.', &part));
-		decode_part(part, text);
-		assert_ptr_equal(strstr(text, "{\"exp\":4102444800,\"jti\":\""), text);
-		assert_string_equal(text + strlen(text) - 2, "\"}");
-		assert_true(slice_next_part(&rest, '.', &part));
-		assert_true(part.len >= 22);
-		decode_part(part, text);
-		assert_null(rest.ptr);
+		assert_int_equal(placeholder_from_secret(slice_of(secret, len), out, sizeof(out)),
+				 len);
+		assert_inert(slice_of(out, len));
 	}
 }
 

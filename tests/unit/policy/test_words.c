@@ -1,4 +1,4 @@
-/* The small vocabularies: methods, slots, variables. Threats P12, S8, S11. */
+/* The small vocabularies: methods, slots, variables. Threats P12, S8, S11, S12. */
 #include "base/error.h"
 #include "policy/methods.h"
 #include "policy/slot.h"
@@ -118,6 +118,41 @@ static void slots_are_known_or_refused(void **state)
 	assert_true(slice_equal(slot.text, SLICE_LITERAL("header X-Key")));
 }
 
+static void values_cannot_break_out_of_their_slots(void **state)
+{
+	static const struct {
+		struct slice value;
+		bool field, user, password;
+	} rows[] = {
+		{SLICE_LITERAL("sk-123"), true, true, true},
+		{SLICE_LITERAL("two words"), true, true, true},
+		{SLICE_LITERAL("with:colon"), true, false, true},
+		{SLICE_LITERAL("quote\"d"), true, true, true},
+		{SLICE_LITERAL("p\xc3\xa4ss"), false, true, true},
+		{SLICE_LITERAL(" x"), false, true, true},
+		{SLICE_LITERAL("x "), false, true, true},
+		{SLICE_LITERAL(""), false, false, false},
+		{SLICE_LITERAL("x\r\nHost: y"), false, false, false},
+		{SLICE_LITERAL("x\n"), false, false, false},
+		{SLICE_LITERAL("x\0y"), false, false, false},
+		{SLICE_LITERAL("x\ty"), false, false, false},
+		{SLICE_LITERAL("x\x7f"), false, false, false},
+	};
+	static const struct policy_slot field = {.kind = POLICY_SLOT_HEADER};
+	static const struct policy_slot user = {.kind = POLICY_SLOT_BASIC_USER};
+	static const struct policy_slot password = {.kind = POLICY_SLOT_BASIC_PASSWORD};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const char *why;
+
+		assert_int_equal(slot_check_value(&field, rows[i].value, &why) == 0, rows[i].field);
+		assert_int_equal(slot_check_value(&user, rows[i].value, &why) == 0, rows[i].user);
+		assert_int_equal(slot_check_value(&password, rows[i].value, &why) == 0,
+				 rows[i].password);
+	}
+}
+
 static void variables_have_names(void **state)
 {
 	static const char *const good[] = {"A", "_a", "OPENAI_API_KEY", "a1"};
@@ -149,6 +184,7 @@ int main(void)
 		cmocka_unit_test(methods_have_their_standing),
 		cmocka_unit_test(an_unwritten_list_is_the_common_ones_or_for_a_denial_all),
 		cmocka_unit_test(slots_are_known_or_refused),
+		cmocka_unit_test(values_cannot_break_out_of_their_slots),
 		cmocka_unit_test(variables_have_names),
 	};
 
