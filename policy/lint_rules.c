@@ -259,7 +259,7 @@ static bool is_localhost(struct slice name)
 static void check_dialable(struct lint *lint, const struct policy_target *target)
 {
 	const struct host *host = &target->host;
-	enum range_standing standing;
+	enum special_standing standing;
 	const char *what;
 
 	if (target->any_host)
@@ -271,10 +271,10 @@ static void check_dialable(struct lint *lint, const struct policy_target *target
 		return;
 	}
 	standing = range_of_address(host, &what);
-	if (standing == RANGE_NEVER)
+	if (standing >= SPECIAL_NEVER)
 		loader_report(lint->loader, target->place, NULL,
-			      "this address is %s and can never be reached", what);
-	else if (standing == RANGE_PRIVATE && !range_is_listed(lint->policy, host))
+			      "this address (%s) can never be reached", what);
+	else if (standing == SPECIAL_LISTED && !range_is_listed(lint->policy, host))
 		loader_report(lint->loader, target->place,
 			      "list its range under \"private\" in \"network\"",
 			      "this address is %s, and no range under \"private\" has it", what);
