@@ -224,9 +224,12 @@ def _serve():
     print("ready", file=results, flush=True)
     for line in commands:
         name, source, arguments = ast.literal_eval(line)
-        space = dict(globals())
+        space = dict(globals()) if name else globals()
         try:
-            exec(compile(source, name, "exec"), space)
+            exec(compile(source, name or "taught", "exec"), space)
+            if not name:
+                print("('returned', None)", file=results, flush=True)
+                continue
             outcome = ("returned", space[name](*arguments))
         except BaseException as error:
             outcome = ("raised", type(error).__name__, getattr(error, "errno", None), str(error))
