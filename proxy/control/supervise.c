@@ -139,11 +139,16 @@ static void handle_worker(struct supervisor *supervisor)
 	supervisor->status = W_EXITCODE(EXIT_SALLYPORT_FAILED, 0);
 }
 
+/* By the clock, not when nothing else happens: a program that tries again and again keeps us busy.
+ */
 static void tell_new_servers(struct supervisor *supervisor)
 {
 	char servers[sizeof(supervisor->servers)];
+	int64_t now_us = monotonic_now_us();
 
-	supervisor->servers_checked_us = monotonic_now_us();
+	if (now_us - supervisor->servers_read_us < SERVERS_CHECK_MS * 1000LL)
+		return;
+	supervisor->servers_read_us = now_us;
 	supervisor_read_servers(servers, sizeof(servers));
 	if (strcmp(servers, supervisor->servers) == 0 || !supervisor->worker_alive)
 		return;
@@ -192,8 +197,7 @@ static void turn(struct supervisor *supervisor)
 	if (ready < 0)
 		return;
 	drain_log(supervisor);
-	if (monotonic_now_us() - supervisor->servers_checked_us > SERVERS_CHECK_MS * 1000LL)
-		tell_new_servers(supervisor);
+	tell_new_servers(supervisor);
 	if (waiting[0].revents)
 		pass_signals_on(supervisor);
 	if (waiting[1].revents)

@@ -57,6 +57,14 @@ class Inside:
             raise Raised(*rest)
         return rest[0]
 
+    def teach(self, *functions):
+        """Makes FUNCTIONS known to those that are sent later."""
+        for function in functions:
+            source = textwrap.dedent(inspect.getsource(function))
+            self.process.stdin.write(repr((None, source, ())) + "\n")
+            self.process.stdin.flush()
+            self._read(30)
+
     def error_of(self, function, *arguments, timeout=90):
         """The name of the error (EPERM ...) or of the exception that FUNCTION raises inside; None if it raises none."""
         try:
