@@ -46,6 +46,7 @@ static int unknown_command(const char *name)
 
 int main(int argc, char **argv)
 {
+	/* The sandbox's pid 1 is this program too; if that is what we are, this does not return. */
 	steer_become_init(argc, argv);
 	if (argc < 2) {
 		print_help();

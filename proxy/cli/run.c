@@ -125,6 +125,11 @@ int command_run(int argc, char **argv)
 	char path[4096];
 	int status;
 
+	/* Before anything is opened, which could else become a standard stream of COMMAND's. */
+	if (steer_check_streams(&err) < 0) {
+		say("%s", err.text);
+		return EXIT_SALLYPORT_FAILED;
+	}
 	options_init(&options, &help, argc, argv);
 	status = read_options(&options, &arguments);
 	if (status >= 0)

@@ -195,6 +195,7 @@ static void begin_request(struct client *client)
 	struct http_message *request = &exchange->request;
 
 	client->recorded = true;
+	client->head_begun = false;
 	client->minor_version = request->minor_version;
 	client->close_after = request->close;
 	client->request_paused = true;

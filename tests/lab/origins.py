@@ -25,19 +25,21 @@ HELLO = 'location / { return 200 "hello from $host\\n"; }'
 
 
 class Nginx:
-    """nginx with TLS for HOSTS (and plain HTTP on port 80 when PLAIN), each on its own address."""
+    """nginx with TLS for HOSTS (and plain HTTP on port 80 when PLAIN) on an address of its own, which the names resolve to; or on
+    ADDRESS, and the names are left alone."""
 
     def __init__(self, world, hosts, locations="", http="", plain=False, port=443, workers=1, address=None):
-        self.world, self.dir = world, world.dir / f"nginx-{hosts[0]}-{port}"
+        self.world, self.dir = world, world.dir / f"nginx-{hosts[0]}-{port}{'-' + address.replace(':', '-') if address else ''}"
         self.dir.mkdir()
         self.root = self.dir / "root"
         self.root.mkdir()
         self.log = self.dir / "access.log"
         certificate, key = world.pair(*hosts)
-        self.address = address or world.address()
-        for host in hosts:
+        self.address = address or world.name(hosts[0])
+        for host in hosts[1:] if not address else []:
             world.name(host, self.address)
-        listen = f"listen {self.address}:{port} ssl;" + (f" listen {self.address}:80;" if plain else "")
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        listen = f"listen {shown}:{port} ssl;" + (f" listen {shown}:80;" if plain else "")
         (self.dir / "nginx.conf").write_text(f"""
 daemon off; worker_processes {workers}; pid {self.dir}/pid; error_log {self.dir}/error.log warn;
 user root; worker_rlimit_nofile 16384;
