@@ -28,6 +28,7 @@ void client_close(struct client *client, bool abort)
 						       : "the connection ended without a request");
 	client->state = CLIENT_CLOSED;
 	client->exchange = NULL;
+	client_h2_free(client, "the client closed the connection");
 	stream_close(&client->stream, abort);
 	deadline_stop(&client->deadline);
 	buffer_free(&client->received);
@@ -139,6 +140,8 @@ static void on_readable(struct stream *stream)
 
 	if (client->state == CLIENT_SNIFFING || client->state == CLIENT_HELLO)
 		read_first_bytes(client);
+	else if (client->state == CLIENT_SERVING && client->h2)
+		client_h2_read(client);
 	else
 		client_read_http(client);
 }
@@ -178,13 +181,23 @@ static void on_handshaken(struct stream *stream, int result)
 	facts->tls_cipher = tls_cipher_name(stream->ssl);
 	facts->tls_resumed = SSL_session_reused(stream->ssl);
 	SSL_get0_alpn_selected(stream->ssl, &alpn, &alpn_length);
+	if (slice_equal(slice_of(alpn, alpn_length), SLICE_LITERAL("h2"))) {
+		facts->tls_alpn = "h2";
+		client_h2_serve(client);
+		return;
+	}
 	facts->tls_alpn = alpn_length ? "http/1.1" : NULL;
 	client_serve(client, SLICE_EMPTY);
 }
 
 static void on_drained(struct stream *stream)
 {
-	client_http_drained(container_of(stream, struct client, stream));
+	struct client *client = container_of(stream, struct client, stream);
+
+	if (client->h2)
+		client_h2_drained(client);
+	else
+		client_http_drained(client);
 }
 
 static void on_broken(struct stream *stream)
@@ -221,6 +234,12 @@ static void too_late(struct deadline *deadline)
 		client_record(client, AUDIT_TLS, !client->facts.is_refused,
 			      "the TLS handshake with the client took too long");
 		client_close(client, true);
+		break;
+	case CLIENT_SERVING:
+		if (client->h2)
+			client_h2_late(client);
+		else
+			client_http_late(client);
 		break;
 	default:
 		client_http_late(client);

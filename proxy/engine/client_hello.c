@@ -73,8 +73,10 @@ static void start_tls(struct client *client, struct slice received)
 		return;
 	}
 	buffer_free(&client->received);
-	ssl = tls_downstream_session(sandbox->downstream, &facts->host, keep,
-				     &client->stream.transport);
+	ssl = tls_downstream_session(
+		sandbox->downstream, &facts->host, keep,
+		origin_pool_offers_h2(&sandbox->pool, POLICY_HTTPS, &facts->host, facts->port),
+		&client->stream.transport);
 	if (!ssl) {
 		client_refuse(client, AUDIT_TLS, "a TLS session could not be made");
 		return;

@@ -18,6 +18,7 @@ int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
 	int rc;
 
 	*engine = (struct engine){.loop = loop};
+	list_init(&engine->chores);
 	list_init(&engine->graves);
 	list_init(&engine->broken);
 	rc = locked_init(&engine->locked, ENGINE_STAGE_BYTES + SECRET_SCRATCH_BYTES, err);
@@ -58,6 +59,33 @@ void engine_bury(struct engine *engine, struct grave *grave, void (*release)(str
 	list_append(&engine->graves, &grave->node);
 }
 
+void chore_init(struct chore *chore, void (*run)(struct chore *chore))
+{
+	list_init(&chore->node);
+	chore->run = run;
+}
+
+void engine_put_off(struct engine *engine, struct chore *chore)
+{
+	if (list_is_empty(&chore->node))
+		list_append(&engine->chores, &chore->node);
+}
+
+void chore_cancel(struct chore *chore)
+{
+	list_remove(&chore->node);
+}
+
+static void do_chores(struct engine *engine)
+{
+	while (!list_is_empty(&engine->chores)) {
+		struct chore *chore = container_of(engine->chores.next, struct chore, node);
+
+		list_remove(&chore->node);
+		chore->run(chore);
+	}
+}
+
 static void release_graves(struct engine *engine)
 {
 	while (!list_is_empty(&engine->graves)) {
@@ -72,6 +100,7 @@ void engine_settle(struct engine *engine)
 {
 	/* Telling of broken streams can lead to more being written and more being closed. */
 	do {
+		do_chores(engine);
 		stream_output_flush(engine);
 	} while (stream_output_tell_broken(engine));
 	release_graves(engine);

@@ -103,6 +103,8 @@ struct exchange {
 	struct secret_body body;
 	struct buffer collected;
 
+	struct http_fields trailers; /* of the request, when they came before it could be sent */
+
 	bool reserved;	    /* a record has its room */
 	bool request_ended; /* the client has sent all of it */
 	bool request_sent;  /* and so have we */
@@ -144,9 +146,10 @@ void exchange_client_drained(struct exchange *exchange);
 
 void exchange_origin_ready(struct exchange *exchange);
 
-/* STATUS is what the client is answered (502, 503 or 504). UNTOUCHED: the origin has surely not
- * seen the request, or closed a kept connection before it answered anything. */
-void exchange_origin_failed(struct exchange *exchange, int status, const char *why, bool untouched);
+/* The origin's leg is gone. STATUS is what the client is answered (502, 503 or 504), unless it is
+ * tried again. */
+void exchange_origin_failed(struct exchange *exchange, int status, const char *why,
+			    enum origin_failure kind);
 
 void exchange_response(struct exchange *exchange, struct http_message *response);
 void exchange_response_data(struct exchange *exchange, struct slice data);

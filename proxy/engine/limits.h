@@ -19,7 +19,8 @@ enum {
 	/* Authorities without a connection of which it is remembered what they speak; the oldest is
 	 * forgotten. */
 	LIMIT_REMEMBERED = 1024,
-	/* Streams of one HTTP/2 connection, on either side; more wait, or get a connection of their own. */
+	/* Streams of one HTTP/2 connection, on either side; more wait, or get a connection of their
+	   own. */
 	LIMIT_STREAMS = 100,
 	/* Informational responses before a final one; one more is a 502. */
 	LIMIT_INFORMATIONAL = 16,

@@ -19,10 +19,10 @@ void origin_connection_close(struct origin_connection *connection)
 
 	if (connection->state == ORIGIN_CLOSED)
 		return;
-	if (connection->h1.idle)
-		pool->idle_count--;
-	if (connection->h1.idle)
+	if (connection->is_idle && connection->state == ORIGIN_H1)
 		connection->authority->idle_count--;
+	if (connection->is_idle)
+		origin_pool_unpark(connection);
 	origin_h1_free(connection);
 	origin_h2_free(connection);
 	connection->state = ORIGIN_CLOSED;
@@ -33,7 +33,6 @@ void origin_connection_close(struct origin_connection *connection)
 		stream_close(&connection->stream, false);
 	deadline_stop(&connection->deadline);
 	list_remove(&connection->node);
-	list_remove(&connection->idle_node);
 	list_remove(&connection->authority_node);
 	origin_authority_drop(pool, connection->authority);
 	engine_bury(connection->sandbox->engine, &connection->grave, release);
@@ -43,18 +42,22 @@ void origin_connection_describe(const struct origin_connection *connection, bool
 				struct origin_facts *facts)
 {
 	const SSL *ssl = connection->stream.ssl;
+	const unsigned char *alpn;
+	unsigned int alpn_length;
 
 	*facts = (struct origin_facts){
 		.address = connection->address,
 		.reused = reused,
 		.connect_us = reused ? -1 : connection->connect_us,
-		.alpn = connection->state == ORIGIN_H2 ? "h2" : NULL,
 	};
 	if (!ssl)
 		return;
 	facts->tls_version = tls_version_name(ssl);
 	facts->tls_cipher = tls_cipher_name(ssl);
 	facts->tls_resumed = SSL_session_reused(ssl);
+	SSL_get0_alpn_selected(ssl, &alpn, &alpn_length);
+	if (alpn_length)
+		facts->alpn = connection->state == ORIGIN_H2 ? "h2" : "http/1.1";
 }
 
 bool origin_connection_may_carry(const struct origin_connection *connection,
@@ -131,8 +134,8 @@ static void fail(struct origin_connection *connection, int status, const char *w
 
 static void too_late(struct deadline *deadline)
 {
-	struct origin_connection *connection =
-		container_of(deadline, struct origin_connection, deadline);
+	struct origin_connection *connection = container_of(deadline, struct origin_connection,
+							    deadline);
 
 	if (connection->state == ORIGIN_H1)
 		origin_h1_late(connection);
@@ -189,8 +192,8 @@ static void become_ready(struct origin_connection *connection, bool speaks_h2)
 
 static void on_handshaken(struct stream *stream, int result)
 {
-	struct origin_connection *connection =
-		container_of(stream, struct origin_connection, stream);
+	struct origin_connection *connection = container_of(stream, struct origin_connection,
+							    stream);
 	char text[TLS_FAILURE_BYTES], why[TLS_FAILURE_BYTES + HOST_TEXT_MAX + 64];
 	const char *reason = text;
 	bool speaks_h2 = false;
@@ -210,8 +213,8 @@ static void on_handshaken(struct stream *stream, int result)
 
 static void on_readable(struct stream *stream)
 {
-	struct origin_connection *connection =
-		container_of(stream, struct origin_connection, stream);
+	struct origin_connection *connection = container_of(stream, struct origin_connection,
+							    stream);
 
 	if (connection->state == ORIGIN_H2)
 		origin_h2_read(connection);
@@ -221,8 +224,8 @@ static void on_readable(struct stream *stream)
 
 static void on_drained(struct stream *stream)
 {
-	struct origin_connection *connection =
-		container_of(stream, struct origin_connection, stream);
+	struct origin_connection *connection = container_of(stream, struct origin_connection,
+							    stream);
 
 	if (connection->state == ORIGIN_H2)
 		origin_h2_drained(connection);
@@ -232,8 +235,8 @@ static void on_drained(struct stream *stream)
 
 static void on_broken(struct stream *stream)
 {
-	struct origin_connection *connection =
-		container_of(stream, struct origin_connection, stream);
+	struct origin_connection *connection = container_of(stream, struct origin_connection,
+							    stream);
 
 	/* A handshake that is broken is told of by itself. */
 	if (connection->state == ORIGIN_H2)
@@ -252,7 +255,8 @@ static const struct stream_events events = {
 static void start_tls(struct origin_connection *connection)
 {
 	SSL *ssl = tls_upstream_session(connection->sandbox->upstream, &connection->host,
-					connection->port, &connection->stream.transport);
+					connection->port, !connection->authority->needs_h1,
+					&connection->stream.transport);
 
 	if (!ssl) {
 		fail(connection, 503, "a TLS session could not be made");

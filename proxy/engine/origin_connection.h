@@ -1,6 +1,7 @@
 /*
- * A connection to an origin: dialled, secured and verified, and then given to what it speaks. For the files of the origin's leg only:
- * origin_connection.c, origin_pool.c, origin_h1.c, origin_h1_response.c, origin_h2.c, origin_h2_session.c.
+ * A connection to an origin: dialled, secured and verified, and then given to what it speaks. For
+ * the files of the origin's leg only: origin_connection.c, origin_pool.c, origin_h1.c,
+ * origin_h1_response.c, origin_h2.c, origin_h2_session.c.
  *
  * States:
  *   state       means                                         next
@@ -42,6 +43,7 @@ struct origin_authority {
 	struct map_node node;
 	struct list unused_node;
 	enum origin_protocol protocol;
+	bool needs_h1; /* it has said so (RFC 9113 section 7, HTTP_1_1_REQUIRED) */
 	size_t connections;
 	struct list idle; /* HTTP/1, most recently used first */
 	size_t idle_count;
@@ -62,13 +64,12 @@ struct origin_waiter {
 /* HTTP/1 on a connection. */
 struct origin_h1 {
 	struct origin origin; /* exchange is NULL while idle */
-	bool idle;
 	unsigned int uses;
 	enum h1_framing framing; /* of the request being sent */
-	bool busy;               /* a request was sent, and its response is not done with */
-	bool answered;           /* a byte of the response has come */
-	bool response_read;      /* all of it */
-	bool must_close;         /* after this response */
+	bool busy;		 /* a request was sent, and its response is not done with */
+	bool answered;		 /* a byte of the response has come */
+	bool response_read;	 /* all of it */
+	bool must_close;	 /* after this response */
 	bool sending_failed;
 	struct buffer received; /* not parsed yet */
 	size_t scanned;
@@ -80,12 +81,13 @@ struct origin_h2;
 
 struct origin_connection {
 	struct grave grave;
-	struct list node;           /* in the pool's list of all */
+	struct list node;	    /* in the pool's list of all */
 	struct list authority_node; /* in one of its authority's lists */
-	struct list idle_node;      /* in the pool's list of idle ones */
+	struct list idle_node;	    /* in the pool's list of idle ones */
 	struct origin_authority *authority;
 	struct sandbox *sandbox;
 	enum origin_state state;
+	bool is_idle; /* parked in the pool */
 	enum policy_scheme scheme;
 	struct host host;
 	uint16_t port;
@@ -102,7 +104,8 @@ struct origin_connection {
 	struct origin_h2 *h2;
 };
 
-/* Begins to make a connection to REQUEST's authority. NULL without memory, or when too many look-ups are under way. */
+/* Begins to make a connection to REQUEST's authority. NULL without memory, or when too many
+ * look-ups are under way. */
 struct origin_connection *origin_connection_open(struct sandbox *sandbox,
 						 struct origin_authority *authority,
 						 const struct http_message *request);
@@ -117,7 +120,8 @@ void origin_connection_close(struct origin_connection *connection);
 void origin_connection_describe(const struct origin_connection *connection, bool reused,
 				struct origin_facts *facts);
 
-/* Secrets go out on a verified TLS leg to the host that they are bound to, and nowhere else: whether this is it. */
+/* Secrets go out on a verified TLS leg to the host that they are bound to, and nowhere else:
+ * whether this is it. */
 bool origin_connection_may_carry(const struct origin_connection *connection,
 				 const struct exchange *exchange);
 
@@ -131,7 +135,13 @@ struct origin_authority *origin_authority_get(struct origin_pool *pool, enum pol
 void origin_authority_hold(struct origin_pool *pool, struct origin_authority *authority);
 void origin_authority_drop(struct origin_pool *pool, struct origin_authority *authority);
 
-/* HTTP/1: takes over a connection that is ready; gives it to EXCHANGE, or keeps it idle when that is NULL. */
+/* A connection has nothing to do, or something again. It is closed when it has waited for long, or
+ * when too many wait. */
+void origin_pool_park(struct origin_connection *connection);
+void origin_pool_unpark(struct origin_connection *connection);
+
+/* HTTP/1: takes over a connection that is ready; gives it to EXCHANGE, or keeps it idle when that
+ * is NULL. */
 void origin_h1_start(struct origin_connection *connection, struct exchange *exchange);
 /* Gives an idle connection to EXCHANGE. */
 void origin_h1_attach(struct origin_connection *connection, struct exchange *exchange);
@@ -153,6 +163,8 @@ void origin_h2_read(struct origin_connection *connection);
 void origin_h2_drained(struct origin_connection *connection);
 void origin_h2_broken(struct origin_connection *connection);
 void origin_h2_late(struct origin_connection *connection);
+/* Closes the connection and tells its exchanges. */
+void origin_h2_lose(struct origin_connection *connection, const char *why);
 void origin_h2_free(struct origin_connection *connection);
 
 #endif

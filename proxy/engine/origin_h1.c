@@ -1,14 +1,14 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "proxy/engine/h1_output.h"
 #include "proxy/engine/limits.h"
 #include "proxy/engine/origin_connection.h"
 #include "proxy/engine/sandbox.h"
 
-static struct origin_connection *connection_of(const struct origin *origin)
+static struct origin_connection *connection_of(struct origin *origin)
 {
-	return (struct origin_connection *)(uintptr_t)container_of(origin, struct origin_connection,
-								   h1.origin);
+	return container_of(origin, struct origin_connection, h1.origin);
 }
 
 void origin_h1_free(struct origin_connection *connection)
@@ -34,13 +34,15 @@ void origin_h1_fail(struct origin_connection *connection, int status, const char
 				       stale ? ORIGIN_CLOSED_EARLY : ORIGIN_FAILED);
 }
 
-/* An origin that answers early may close its receiving side: what it has sent is still to be read. */
+/* An origin that answers early may close its receiving side: what it has sent is still to be read.
+ */
 void origin_h1_broken(struct origin_connection *connection)
 {
 	struct stream *stream = &connection->stream;
 
 	connection->h1.sending_failed = true;
-	/* While the client is slow nothing is read; the end will be found when it is not any more. */
+	/* While the client is slow nothing is read; the end will be found when it is not any more.
+	 */
 	if (stream->paused)
 		return;
 	if (connection->h1.busy)
@@ -109,23 +111,15 @@ static int send_request(struct origin *origin)
 static void send_data(struct origin *origin, struct slice data)
 {
 	struct origin_connection *connection = connection_of(origin);
-	char line[H1_CHUNK_OVERHEAD_BYTES];
 
-	if (connection->h1.framing != H1_FRAME_CHUNKED) {
-		stream_write(&connection->stream, data);
-		return;
-	}
-	stream_write(&connection->stream, slice_of(line, h1_write_chunk_size(data.len, line)));
-	stream_write(&connection->stream, data);
-	stream_write(&connection->stream, SLICE_LITERAL("\r\n"));
+	h1_output_data(&connection->stream, connection->h1.framing, data);
 }
 
 static void send_end(struct origin *origin, const struct http_fields *trailers)
 {
 	struct origin_connection *connection = connection_of(origin);
 
-	if (connection->h1.framing == H1_FRAME_CHUNKED)
-		stream_write_last_chunk(&connection->stream, trailers);
+	h1_output_end(&connection->stream, connection->h1.framing, trailers);
 }
 
 static bool is_congested(struct origin *origin)
@@ -145,7 +139,7 @@ static void pause_response(struct origin *origin, bool pause)
 		stream_resume(&connection->stream);
 }
 
-static void describe(const struct origin *origin, struct origin_facts *facts)
+static void describe(struct origin *origin, struct origin_facts *facts)
 {
 	const struct origin_connection *connection = connection_of(origin);
 
@@ -155,21 +149,13 @@ static void describe(const struct origin *origin, struct origin_facts *facts)
 static void keep_idle(struct origin_connection *connection)
 {
 	struct origin_authority *authority = connection->authority;
-	struct origin_pool *pool = &connection->sandbox->pool;
 
-	connection->h1.idle = true;
-	authority->idle_count++;
-	pool->idle_count++;
 	list_prepend(&authority->idle, &connection->authority_node);
-	list_append(&pool->idle, &connection->idle_node);
-	deadline_set(&connection->deadline, TIMEOUT_POOL);
 	stream_resume(&connection->stream);
-	if (authority->idle_count > LIMIT_IDLE_PER_AUTHORITY)
+	if (++authority->idle_count > LIMIT_IDLE_PER_AUTHORITY)
 		origin_connection_close(container_of(authority->idle.previous,
 						     struct origin_connection, authority_node));
-	else if (pool->idle_count > LIMIT_IDLE)
-		origin_connection_close(
-			container_of(pool->idle.next, struct origin_connection, idle_node));
+	origin_pool_park(connection);
 }
 
 static void release(struct origin *origin)
@@ -223,11 +209,8 @@ void origin_h1_start(struct origin_connection *connection, struct exchange *exch
 
 void origin_h1_attach(struct origin_connection *connection, struct exchange *exchange)
 {
-	connection->h1.idle = false;
 	connection->authority->idle_count--;
-	connection->sandbox->pool.idle_count--;
 	list_remove(&connection->authority_node);
-	list_remove(&connection->idle_node);
-	deadline_clear(&connection->deadline);
+	origin_pool_unpark(connection);
 	give_to(connection, exchange);
 }

@@ -97,6 +97,7 @@ static void end_response(struct origin_connection *connection)
 static struct slice consume(struct origin_connection *connection, struct slice input)
 {
 	struct origin_h1 *h1 = &connection->h1;
+
 	while (h1->origin.exchange && !connection->stream.paused) {
 		if (h1->in_body) {
 			if (take_body(connection, &input))
@@ -119,6 +120,7 @@ static struct slice consume(struct origin_connection *connection, struct slice i
 static void keep_rest(struct origin_connection *connection, struct slice rest)
 {
 	struct origin_h1 *h1 = &connection->h1;
+
 	if (buffer_append(&h1->received, rest) < 0)
 		origin_h1_fail(connection, 502, "the origin sends more than can be taken in");
 }
@@ -159,9 +161,10 @@ static void handle_end(struct origin_connection *connection, ssize_t error)
 	} else if (h1->in_body || buffer_length(&h1->received)) {
 		h1->answered = true;
 		origin_h1_fail(connection, 502,
-			    "the origin ended the connection in the middle of its response");
+			       "the origin ended the connection in the middle of its response");
 	} else {
-		origin_h1_fail(connection, 502, "the origin closed the connection without an answer");
+		origin_h1_fail(connection, 502,
+			       "the origin closed the connection without an answer");
 	}
 }
 
@@ -190,7 +193,6 @@ void origin_h1_read(struct origin_connection *connection)
 	}
 	/* An idle connection has nothing to say: what comes is its end, or a response that nobody
 	 * asked for. */
-	if (h1->idle &&
-	    stream_read(&connection->stream, engine->read, 1) != -EAGAIN)
+	if (connection->is_idle && stream_read(&connection->stream, engine->read, 1) != -EAGAIN)
 		origin_connection_close(connection);
 }

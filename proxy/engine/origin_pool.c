@@ -29,7 +29,8 @@ void origin_pool_free(struct origin_pool *pool)
 	origin_pool_init(pool);
 }
 
-/* Scheme, host and port: a connection is never used for another identity than it was verified for. */
+/* Scheme, host and port: a connection is never used for another identity than it was verified for.
+ */
 static struct slice make_key(enum policy_scheme scheme, const struct host *host, uint16_t port,
 			     char key[HOST_AUTHORITY_MAX + 8])
 {
@@ -100,25 +101,46 @@ void origin_authority_drop(struct origin_pool *pool, struct origin_authority *au
 		forget(pool, container_of(pool->unused.next, struct origin_authority, unused_node));
 }
 
+void origin_pool_park(struct origin_connection *connection)
+{
+	struct origin_pool *pool = &connection->sandbox->pool;
+
+	connection->is_idle = true;
+	list_append(&pool->idle, &connection->idle_node);
+	deadline_set(&connection->deadline, TIMEOUT_POOL);
+	if (++pool->idle_count > LIMIT_IDLE)
+		origin_connection_close(
+			container_of(pool->idle.next, struct origin_connection, idle_node));
+}
+
+void origin_pool_unpark(struct origin_connection *connection)
+{
+	connection->is_idle = false;
+	list_remove(&connection->idle_node);
+	connection->sandbox->pool.idle_count--;
+	deadline_clear(&connection->deadline);
+}
+
 bool origin_pool_offers_h2(const struct origin_pool *pool, enum policy_scheme scheme,
 			   const struct host *host, uint16_t port)
 {
 	char key[HOST_AUTHORITY_MAX + 8];
 	struct map_node *node = map_find(&pool->authorities, make_key(scheme, host, port, key));
 
-	return !node || container_of(node, struct origin_authority, node)->protocol != ORIGIN_SPEAKS_H1;
+	return !node ||
+	       container_of(node, struct origin_authority, node)->protocol != ORIGIN_SPEAKS_H1;
 }
 
-/* A request that may not be sent twice goes on a kept connection only if that is still there: its end may have come, and wait to be
- * read. */
+/* A request that may not be sent twice goes on a kept connection only if that is still there: its
+ * end may have come, and wait to be read. */
 static struct origin_connection *take_idle(struct origin_authority *authority,
 					   const struct http_message *request)
 {
 	bool may_repeat = http_method_is_idempotent(request->method);
 
 	while (!list_is_empty(&authority->idle)) {
-		struct origin_connection *connection =
-			container_of(authority->idle.next, struct origin_connection, authority_node);
+		struct origin_connection *connection = container_of(
+			authority->idle.next, struct origin_connection, authority_node);
 
 		if (may_repeat || stream_is_quiet(&connection->stream))
 			return connection;
@@ -130,8 +152,8 @@ static struct origin_connection *take_idle(struct origin_authority *authority,
 static struct origin_connection *find_session(struct origin_authority *authority)
 {
 	list_for_each(node, &authority->sessions) {
-		struct origin_connection *connection =
-			container_of(node, struct origin_connection, authority_node);
+		struct origin_connection *connection = container_of(node, struct origin_connection,
+								    authority_node);
 
 		if (origin_h2_has_room(connection))
 			return connection;
@@ -154,8 +176,8 @@ static struct origin_connection *find_starting(struct origin_authority *authorit
 int origin_acquire(struct sandbox *sandbox, struct exchange *exchange, bool fresh)
 {
 	const struct http_message *request = &exchange->request;
-	struct origin_authority *authority = origin_authority_get(
-		&sandbox->pool, request->scheme, &request->host, request->port);
+	struct origin_authority *authority = origin_authority_get(&sandbox->pool, request->scheme,
+								  &request->host, request->port);
 	struct origin_connection *connection;
 
 	if (!authority)

@@ -1,5 +1,6 @@
 #include "proxy/http/h2_head.h"
 
+#include "base/cursor.h"
 #include "base/error.h"
 
 static int refuse(struct h2_head *head, int status, const char *fault)
@@ -328,6 +329,7 @@ int h2_head_finish_response(struct h2_head *head, struct slice method, bool ends
 	    !http_response_is_bodiless(message->status, method)) {
 		message->body = HTTP_BODY_SIZED;
 		message->body_bytes = 0;
+		message->length_is_implied = true;
 	}
 	return rc;
 }
@@ -350,10 +352,16 @@ static void put(nghttp2_nv *entry, struct slice name, struct slice value, bool h
 		.value = (uint8_t *)(uintptr_t)value.ptr,
 		.namelen = name.len,
 		.valuelen = value.len,
-		/* Copies would be in memory that is not locked. */
-		.flags = (uint8_t)(NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE |
-				   (hide ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)),
+		.flags = hide ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE,
 	};
+}
+
+/* Copies of a request's fields would be in memory that is not locked. */
+static ssize_t forbid_copies(nghttp2_nv list[H2_ENTRIES_MAX], ssize_t count)
+{
+	for (ssize_t i = 0; i < count; i++)
+		list[i].flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+	return count;
 }
 
 /* What may be a credential is never put into a compression table, which would keep it (RFC 7541
@@ -466,7 +474,7 @@ ssize_t h2_list_request(const struct http_message *message, struct slice path,
 		put(&list[count++], SLICE_LITERAL("te"), SLICE_LITERAL("trailers"), false);
 	if (message->expect_continue)
 		put(&list[count++], SLICE_LITERAL("expect"), SLICE_LITERAL("100-continue"), false);
-	return list_fields(&message->fields, message->arena, list, count);
+	return forbid_copies(list, list_fields(&message->fields, message->arena, list, count));
 }
 
 ssize_t h2_list_response(const struct http_message *message, nghttp2_nv list[H2_ENTRIES_MAX])
@@ -481,7 +489,7 @@ ssize_t h2_list_response(const struct http_message *message, nghttp2_nv list[H2_
 		return ERROR_SYNTAX;
 	writer_decimal(&w, (uint64_t)message->status);
 	put(&list[count++], SLICE_LITERAL(":status"), slice_of(status, 3), false);
-	if (message->body == HTTP_BODY_SIZED) {
+	if (message->body == HTTP_BODY_SIZED && !message->length_is_implied) {
 		ssize_t rc = put_length(message, &list[count]);
 
 		if (rc < 0)

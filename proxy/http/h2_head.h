@@ -50,8 +50,8 @@ int h2_head_finish_response(struct h2_head *head, struct slice method, bool ends
 int h2_head_finish_trailers(struct h2_head *head);
 
 /* Field lists for nghttp2, which point into MESSAGE and its arena. The number of entries, or
- * ERROR_SYNTAX when something may not be sent, or -ENOMEM. Values of fields are not copied by
- * nghttp2: they must stay until the head is sent. */
+ * ERROR_SYNTAX when something may not be sent, or -ENOMEM. What is in a request's list is not
+ * copied by nghttp2 (it may be a secret): it must stay until the head is sent. */
 enum { H2_ENTRIES_MAX = HTTP_FIELDS_MAX + 8 };
 
 ssize_t h2_list_request(const struct http_message *message, struct slice path,

@@ -102,7 +102,8 @@ struct http_message {
 	bool close;	       /* the sender closes the connection after this message */
 	bool te_trailers;      /* a request whose sender takes trailers */
 	enum http_body body;
-	uint64_t body_bytes; /* of HTTP_BODY_SIZED */
+	uint64_t body_bytes;	/* of HTTP_BODY_SIZED */
+	bool length_is_implied; /* HTTP/2: it ended with its head, without a Content-Length */
 	bool chunked; /* HTTP/1: the body arrives in chunks; if not, a stream ends at the close */
 	struct http_fields fields;
 };

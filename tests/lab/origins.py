@@ -32,7 +32,7 @@ class Nginx:
     ADDRESS, and the names are left alone."""
 
     def __init__(self, world, hosts, locations="", http="", plain=False, port=443, workers=1, address=None,
-                 protocols="TLSv1.2 TLSv1.3"):
+                 protocols="TLSv1.2 TLSv1.3", h2=False):
         self.world, self.dir = world, world.dir / f"nginx-{hosts[0]}-{port}{'-' + address.replace(':', '-') if address else ''}"
         self.dir.mkdir()
         self.root = self.dir / "root"
@@ -43,7 +43,7 @@ class Nginx:
         for host in hosts[1:] if not address else []:
             world.name(host, self.address)
         shown = f"[{self.address}]" if ":" in self.address else self.address
-        listen = f"listen {shown}:{port} ssl;" + (f" listen {shown}:80;" if plain else "")
+        listen = f"listen {shown}:{port} ssl{' http2' if h2 else ''};" + (f" listen {shown}:80;" if plain else "")
         (self.dir / "nginx.conf").write_text(f"""
 daemon off; worker_processes {workers}; pid {self.dir}/pid; error_log {self.dir}/error.log warn;
 user root; worker_rlimit_nofile 16384;
