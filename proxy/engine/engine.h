@@ -54,7 +54,6 @@ struct engine {
 	void (*settled)(void *owner);
 	void *owner;
 
-
 	struct list chores;
 	struct list graves;
 	struct list broken; /* streams whose writing failed, to be told */

@@ -230,7 +230,7 @@ class Tls(unittest.TestCase):
                           "anonymous": (self.records(self.hello(ciphers=(0x0034, 0xc018))), "handshake_failure"), "export": (self.records(self.hello(ciphers=(3, 6, 8))), "handshake_failure"),
                           "TLS 1.0": (self.records(self.hello(version=0x0301)), "protocol_version"), "TLS 1.1": (self.records(self.hello(version=0x0302)), "protocol_version"),
                           "only version 1.1": (self.records(self.hello(extension(43, vector(1, b"\3\2")))), "protocol_version"), "fallback": (self.records(self.hello(extension(43, vector(1, b"\3\3")), ciphers=(0xc02b, 0x5600))), "inappropriate_fallback"),
-                          "h2 alone": (self.records(self.hello(extension(16, vector(2, vector(1, b"h2"))))), "no_application_protocol"), "unknown ALPN": (self.records(self.hello(extension(16, vector(2, vector(1, b"x" * 255))))), "no_application_protocol"),
+                          "unknown ALPN": (self.records(self.hello(extension(16, vector(2, vector(1, b"x" * 255))))), "no_application_protocol"),
                           "h3 and h2c": (self.records(self.hello(extension(16, vector(2, vector(1, b"h3") + vector(1, b"h2c"))))), "no_application_protocol")})
 
     def test_T8_ECH_may_be_filler_where_we_open_and_is_refused_where_we_do_not(self):
