@@ -12,8 +12,8 @@ static void before_sleep(struct ev_loop *loop, struct ev_prepare *watcher, int e
 
 	(void)events;
 	engine_settle(engine);
-	/* Settling may lead to more to do in this turn, which the loop would do before it sleeps, but
-	 * after us. */
+	/* Settling may lead to more to do in this turn, which the loop would do before it sleeps,
+	 * but after us. */
 	if (ev_pending_count(loop))
 		ev_feed_event(loop, watcher, EV_PREPARE);
 	else if (engine->settled)
