@@ -215,6 +215,7 @@ class Inside:
         self.box, self.opened = box, 0
         self.process = box.start(["/usr/bin/python3", "-u", "-c", AGENT], env=env, options=options, stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE, text=True)
+        self.run("")
 
     def _call(self, *call):
         self.process.stdin.write(repr(call) + "\n")
