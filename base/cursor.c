@@ -138,6 +138,18 @@ void writer_text(struct writer *w, const char *text)
 	writer_bytes(w, slice_from_text(text));
 }
 
+void writer_decimal(struct writer *w, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	writer_bytes(w, slice_of(digits + at, sizeof(digits) - at));
+}
+
 void writer_patch_u16(struct writer *w, size_t offset, uint16_t value)
 {
 	if (w->error || writer_length(w) < 2 || offset > writer_length(w) - 2) {

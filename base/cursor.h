@@ -77,6 +77,9 @@ void writer_u32(struct writer *w, uint32_t value);
 void writer_bytes(struct writer *w, struct slice bytes);
 void writer_text(struct writer *w, const char *text);
 
+/* VALUE in decimal digits. */
+void writer_decimal(struct writer *w, uint64_t value);
+
 /* Overwrites two bytes already written at OFFSET. */
 void writer_patch_u16(struct writer *w, size_t offset, uint16_t value);
 

@@ -37,7 +37,8 @@ static void mark_cut(char *text, size_t size)
 	memcpy(text + size - 4, "...", 4);
 }
 
-__attribute__((format(printf, 3, 0))) static int set_text(struct error *err, int code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static int set_text(struct error *err, int code,
+							  const char *format, va_list args)
 {
 	int length;
 

@@ -25,6 +25,15 @@ bool slice_equal_nocase(struct slice a, struct slice b)
 	return true;
 }
 
+bool slice_is_one_of(struct slice s, const char *const words[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (slice_equal(s, slice_from_text(words[i])))
+			return true;
+	}
+	return false;
+}
+
 bool slice_starts_with(struct slice s, struct slice prefix)
 {
 	return s.len >= prefix.len && slice_equal(slice_first(s, prefix.len), prefix);

@@ -65,6 +65,9 @@ int ascii_hex_value(char c);
 /* Equal without regard to the case of ASCII letters. */
 bool slice_equal_nocase(struct slice a, struct slice b);
 
+/* Whether S is one of COUNT words. */
+bool slice_is_one_of(struct slice s, const char *const words[], size_t count);
+
 bool slice_starts_with(struct slice s, struct slice prefix);
 bool slice_starts_with_nocase(struct slice s, struct slice prefix);
 bool slice_ends_with(struct slice s, struct slice suffix);

@@ -173,16 +173,18 @@ static bool has_key_of(const X509 *certificate, const struct authority *authorit
 				     slice_of(ours->data, (size_t)ours->length));
 }
 
-/* By the signature alone: what a certificate says of its issuer costs nothing to claim or to leave
- * out. */
+/* Only under its name, as no chain is built to it otherwise; and by the signature, as a name costs
+ * nothing to claim. */
 static bool is_signed_by(const X509 *certificate, const struct authority *authority)
 {
 	X509 *mutable = (X509 *)(uintptr_t)certificate;
 	bool is_signed;
 
+	if (X509_NAME_cmp(X509_get_issuer_name(certificate),
+			  X509_get_subject_name(authority->certificate)) != 0)
+		return false;
 	ERR_set_mark();
-	is_signed = X509_get_signature_nid(certificate) == NID_ecdsa_with_SHA256 &&
-		    X509_verify(mutable, authority->key) == 1;
+	is_signed = X509_verify(mutable, authority->key) == 1;
 	ERR_pop_to_mark();
 	return is_signed;
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/cursor.h"
 #include "base/error.h"
 
 enum {
@@ -17,6 +18,14 @@ enum {
 bool host_equal(const struct host *a, const struct host *b)
 {
 	return a->kind == b->kind && slice_equal(host_slice(a), host_slice(b));
+}
+
+bool host_is_below(const struct host *name, const struct host *suffix)
+{
+	struct slice n = host_slice(name), s = host_slice(suffix);
+
+	return name->kind == HOST_NAME && n.len > s.len && slice_ends_with(n, s) &&
+	       n.ptr[n.len - s.len - 1] == '.';
 }
 
 static bool is_label(struct slice label)
@@ -235,12 +244,16 @@ size_t host_address(const struct host *host, uint8_t bytes[16])
 size_t host_format_authority(const struct host *host, uint16_t port, uint16_t default_port,
 			     char out[HOST_AUTHORITY_MAX + 1])
 {
+	struct writer w = writer_of(out, HOST_AUTHORITY_MAX + 1);
 	bool brackets = host->kind == HOST_IPV6;
-	int length = snprintf(out, HOST_AUTHORITY_MAX + 1, "%s%s%s", brackets ? "[" : "",
-			      host->text, brackets ? "]" : "");
 
-	if (port != default_port)
-		length += snprintf(out + length, HOST_AUTHORITY_MAX + 1 - (size_t)length, ":%u",
-				   port);
-	return (size_t)length;
+	writer_text(&w, brackets ? "[" : "");
+	writer_bytes(&w, host_slice(host));
+	writer_text(&w, brackets ? "]" : "");
+	if (port != default_port) {
+		writer_text(&w, ":");
+		writer_decimal(&w, port);
+	}
+	writer_u8(&w, 0);
+	return writer_length(&w) - 1;
 }

@@ -41,6 +41,10 @@ static inline struct slice host_slice(const struct host *host)
 
 bool host_equal(const struct host *a, const struct host *b);
 
+/* Whether NAME is a name below SUFFIX, at any depth: "a.x.example" is below "x.example", and
+ * "ax.example" and "x.example" are not (threats H4, H5). */
+bool host_is_below(const struct host *name, const struct host *suffix);
+
 /* Parses a bare host ("example.com", "192.0.2.1", "[2001:db8::1]"). 0 or ERROR_SYNTAX. */
 int host_parse(struct slice text, struct host *host);
 

@@ -9,18 +9,29 @@
 #include "policy/matcher.h"
 #include "policy/schema.h"
 
-/* The work is bounded by comparisons, so that no policy takes long to load. */
-enum { LINT_COMPARISONS_MAX = 20000000 };
+/* The work is bounded by comparisons, so that no policy takes long to load. What is not compared of
+ * the rules is a warning. Secrets must be checked, so that a policy with too many is refused; their
+ * comparisons are also cheaper. */
+enum {
+	LINT_RULES_MAX = 5000000,
+	LINT_SECRETS_MAX = 50000000,
+};
 
 struct lint {
 	struct loader *loader;
 	const struct policy *policy;
 	const struct policy_matcher *matcher;
-	size_t comparisons;
+	size_t left; /* comparisons */
 };
 
 /* Counts one comparison; false when there have been too many. */
-bool lint_may_compare(struct lint *lint);
+static inline bool lint_may_compare(struct lint *lint)
+{
+	return lint->left > 0 && --lint->left > 0;
+}
+
+/* Whether TARGET is about some of the hosts of WILDCARD ("*.x" or "*") only. */
+bool lint_is_inside(const struct policy_target *target, const struct policy_target *wildcard);
 
 /* Rules that earlier ones cover, and targets that could not be dialled. */
 void lint_rules(struct lint *lint);

@@ -14,9 +14,11 @@ enum effect {
 	EFFECT_OPENED,	 /* the earlier one has the connection opened that the later would pass */
 };
 
-bool lint_may_compare(struct lint *lint)
+bool lint_is_inside(const struct policy_target *target, const struct policy_target *wildcard)
 {
-	return lint->comparisons++ < LINT_COMPARISONS_MAX;
+	if (wildcard->any_host || target->any_host)
+		return wildcard->any_host;
+	return host_is_below(&target->host, &wildcard->host);
 }
 
 static bool is_tls(const struct policy_target *target)
@@ -78,9 +80,26 @@ static enum effect effect_on_requests(const struct index_entry *earlier,
 	return EFFECT_PART;
 }
 
-static bool denies_everything(const struct policy_rule *rule, const struct policy_target *target)
+static bool takes_everything(const struct policy_rule *rule, const struct policy_target *target)
 {
-	return target->any_scheme && target->path.matches_all && rule->methods.count == 0;
+	static const struct policy_methods unwritten = {0};
+
+	return target->path.matches_all && methods_cover(&rule->methods, !rule->allow, &unwritten);
+}
+
+/* LATER is a tls:// target, and EARLIER has connections opened or denies them. A tls:// denial is
+ * one of requests too, where connections are open. */
+static enum effect effect_on_later_tls(const struct index_entry *earlier,
+				       const struct index_entry *later)
+{
+	const struct policy_rule *e = earlier->owner, *l = later->owner;
+	bool everything = takes_everything(e, earlier->target);
+
+	if (everything && !e->allow && earlier->target->any_scheme)
+		return EFFECT_COVERS;
+	if (l->allow)
+		return EFFECT_OPENED;
+	return everything && e->allow ? EFFECT_TOO_LATE : EFFECT_NONE;
 }
 
 /* One or both decide about connections (tls://): the first that names the host does. */
@@ -94,10 +113,10 @@ static enum effect effect_on_connections(const struct index_entry *earlier,
 		return EFFECT_NONE;
 	if (e_target->scheme == POLICY_HTTP || l_target->scheme == POLICY_HTTP)
 		return EFFECT_NONE;
-	if (is_tls(e_target) && is_tls(l_target))
-		return e->allow && !l->allow ? EFFECT_TOO_LATE : EFFECT_COVERS;
+	if (!is_tls(e_target))
+		return effect_on_later_tls(earlier, later);
 	if (is_tls(l_target))
-		return denies_everything(e, e_target) ? EFFECT_COVERS : EFFECT_OPENED;
+		return e->allow && !l->allow ? EFFECT_TOO_LATE : EFFECT_COVERS;
 	if (l_target->any_scheme)
 		return e->allow ? EFFECT_TOO_LATE : EFFECT_NONE;
 	return EFFECT_UNOPENED;
@@ -105,14 +124,20 @@ static enum effect effect_on_connections(const struct index_entry *earlier,
 
 static enum effect effect_of(const struct index_entry *earlier, const struct index_entry *later)
 {
-	const struct policy_rule *e = earlier->owner;
+	const struct policy_rule *e = earlier->owner, *l = later->owner;
+	bool names_only = earlier->target->any_host && e->allow;
+	enum effect effect;
 
-	/* "*" allows names only. */
-	if (earlier->target->any_host && e->allow && later->target->host.kind != HOST_NAME)
+	if (names_only && later->target->host.kind != HOST_NAME)
 		return EFFECT_NONE;
 	if (is_tls(earlier->target) || is_tls(later->target))
-		return effect_on_connections(earlier, later);
-	return effect_on_requests(earlier, later);
+		effect = effect_on_connections(earlier, later);
+	else
+		effect = effect_on_requests(earlier, later);
+	/* "*" allows names, and denies addresses too. */
+	if (names_only && later->target->any_host && !l->allow && effect > EFFECT_PART)
+		return effect == EFFECT_TOO_LATE ? EFFECT_PART : EFFECT_NONE;
+	return effect;
 }
 
 static void report_covered(struct lint *lint, const struct index_entry *earlier,
@@ -161,24 +186,65 @@ static void warn_of_part(struct lint *lint, const struct index_entry *earlier,
 		    rule->index, rule->line, SLICE_ARGS(loader_shown(earlier->target->text)));
 }
 
+/* Whether ENTRY has the connections opened that a tls:// rule behind it would decide on, for a host
+ * that TARGET is about. */
+static bool opens(const struct index_entry *entry, const struct policy_target *target)
+{
+	return !is_tls(entry->target) &&
+	       matcher_names(entry, POLICY_HTTPS, &target->host, target->port);
+}
+
+/* Whether a rule for some of the hosts of a wildcard does, before the one at ORDER. */
+static bool opens_inside(struct lint *lint, const struct policy_target *wildcard, size_t order)
+{
+	struct index_entry entry = {0};
+
+	for (size_t i = 0; i < lint->policy->rule_count && entry.order < order; i++) {
+		entry.owner = &lint->policy->rules[i];
+		for (size_t j = 0; j < lint->policy->rules[i].target_count; j++, entry.order++) {
+			entry.target = &lint->policy->rules[i].targets[j];
+			if (entry.order < order && !lint_may_compare(lint))
+				return true;
+			if (entry.order < order && lint_is_inside(entry.target, wildcard) &&
+			    opens(&entry, wildcard))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether EARLIER passes connections through that may be open all the same, so that LATER decides
+ * on requests there. */
+static bool is_open_before(struct lint *lint, const struct index_entry *later,
+			   const struct index_entry *earlier, bool opened)
+{
+	const struct policy_rule *e = earlier->owner, *l = later->owner;
+	bool several = later->target->wildcard || later->target->any_host;
+
+	if (!is_tls(earlier->target) || !e->allow || (is_tls(later->target) && l->allow))
+		return false;
+	return opened || (several && opens_inside(lint, later->target, earlier->order));
+}
+
 static void check_target(struct lint *lint, const struct index_entry *later)
 {
 	const struct index_entry *earlier, *part = NULL;
 	struct index_cursor cursor;
+	bool opened = false;
 
 	index_find_covering(&lint->matcher->rules, later->target, &cursor);
 	while ((earlier = index_next(&cursor)) && earlier->order < later->order) {
-		enum effect effect;
+		enum effect effect = effect_of(earlier, later);
 
 		if (!lint_may_compare(lint))
 			return;
-		effect = effect_of(earlier, later);
 		if (effect == EFFECT_PART && !part)
 			part = earlier;
-		if (effect > EFFECT_PART) {
+		if (effect > EFFECT_PART && !is_open_before(lint, later, earlier, opened)) {
 			report_covered(lint, earlier, later->target, effect);
 			return;
 		}
+		opened = opened || opens(earlier, later->target);
 	}
 	if (part)
 		warn_of_part(lint, part, later->target);
@@ -193,7 +259,7 @@ static bool is_localhost(struct slice name)
 static void check_dialable(struct lint *lint, const struct policy_target *target)
 {
 	const struct host *host = &target->host;
-	enum range_standing standing;
+	enum special_standing standing;
 	const char *what;
 
 	if (target->any_host)
@@ -205,10 +271,10 @@ static void check_dialable(struct lint *lint, const struct policy_target *target
 		return;
 	}
 	standing = range_of_address(host, &what);
-	if (standing == RANGE_NEVER)
+	if (standing >= SPECIAL_NEVER)
 		loader_report(lint->loader, target->place, NULL,
-			      "this address is %s and can never be reached", what);
-	else if (standing == RANGE_PRIVATE && !range_is_listed(lint->policy, host))
+			      "this address (%s) can never be reached", what);
+	else if (standing == SPECIAL_LISTED && !range_is_listed(lint->policy, host))
 		loader_report(lint->loader, target->place,
 			      "list its range under \"private\" in \"network\"",
 			      "this address is %s, and no range under \"private\" has it", what);
@@ -218,6 +284,7 @@ void lint_rules(struct lint *lint)
 {
 	size_t order = 0;
 
+	lint->left = LINT_RULES_MAX;
 	for (size_t i = 0; i < lint->policy->rule_count; i++) {
 		const struct policy_rule *rule = &lint->policy->rules[i];
 
@@ -233,4 +300,8 @@ void lint_rules(struct lint *lint)
 				check_dialable(lint, entry.target);
 		}
 	}
+	if (lint->left == 0)
+		loader_warn(lint->loader, ((struct diagnostic_place){0}), NULL,
+			    "there are too many rules for the same hosts: not all of them could be "
+			    "compared with each other");
 }

@@ -9,16 +9,9 @@ struct reach {
 	bool request; /* and a path and method of the use */
 	bool closed;  /* a denial was met that leaves nothing for later rules */
 	bool opened;  /* a rule about requests was met first, so that connections are opened */
-	const struct index_entry *unopened; /* the tls:// rule that passes all of it through */
-	const struct index_entry *part;	    /* or some of it */
+	const struct policy_rule *unopened; /* the tls:// rule that passes all of it through */
+	const struct policy_rule *part;	    /* or some of it */
 };
-
-static bool is_below(const struct host *name, const struct host *suffix)
-{
-	struct slice n = host_slice(name), s = host_slice(suffix);
-
-	return n.len > s.len && slice_ends_with(n, s) && n.ptr[n.len - s.len - 1] == '.';
-}
 
 static bool allows_part(const struct policy_use *use, const struct policy_rule *rule,
 			const struct policy_target *target)
@@ -46,7 +39,7 @@ static void look_at_covering(struct reach *reach, const struct policy_use *use,
 	if (matcher_names(entry, POLICY_TLS, &use->at.host, port) &&
 	    !matcher_names(entry, POLICY_HTTPS, &use->at.host, port)) {
 		if (!reach->opened && rule->allow)
-			reach->unopened = entry;
+			reach->unopened = rule;
 		reach->closed = !rule->allow;
 		return;
 	}
@@ -71,7 +64,7 @@ static void look_at_inner(struct reach *reach, const struct policy_use *use,
 	if (!rule->allow || target->port != use->at.port)
 		return;
 	if (target->scheme == POLICY_TLS && !reach->part)
-		reach->part = entry;
+		reach->part = rule;
 	if (target->scheme != POLICY_HTTPS)
 		return;
 	reach->host = true;
@@ -90,7 +83,7 @@ static void look_below_wildcard(struct lint *lint, struct reach *reach,
 
 			if (!lint_may_compare(lint))
 				return;
-			if (is_below(&entry.target->host, &use->at.host))
+			if (lint_is_inside(entry.target, &use->at))
 				look_at_inner(reach, use, &entry);
 		}
 	}
@@ -111,10 +104,8 @@ static struct reach find_reach(struct lint *lint, const struct policy_use *use)
 }
 
 static void report_unopened(struct lint *lint, const struct policy_use *use,
-			    const struct index_entry *entry)
+			    const struct policy_rule *rule)
 {
-	const struct policy_rule *rule = entry->owner;
-
 	loader_report(
 		lint->loader, use->at.place,
 		"allow it by https://, or give the secret up for this host",
@@ -124,10 +115,8 @@ static void report_unopened(struct lint *lint, const struct policy_use *use,
 }
 
 static void warn_of_unopened_part(struct lint *lint, const struct policy_use *use,
-				  const struct index_entry *entry)
+				  const struct policy_rule *rule)
 {
-	const struct policy_rule *rule = entry->owner;
-
 	loader_warn(lint->loader, use->at.place, NULL,
 		    "rules[%zu] on line %u passes some of these hosts through unopened, where no "
 		    "secret can be put in",
@@ -138,9 +127,9 @@ static void check_use(struct lint *lint, const struct policy_use *use)
 {
 	struct reach reach = find_reach(lint, use);
 
-	if (lint->comparisons > LINT_COMPARISONS_MAX)
+	if (lint->left == 0)
 		return;
-	if (reach.unopened)
+	if (reach.unopened && !reach.request)
 		report_unopened(lint, use, reach.unopened);
 	else if (!reach.host)
 		loader_report(lint->loader, use->at.place, "add a rule that allows it",
@@ -149,18 +138,23 @@ static void check_use(struct lint *lint, const struct policy_use *use)
 		loader_report(lint->loader, use->at.place,
 			      "compare the paths and methods of the rules with those of the use",
 			      "the rules allow this host, but no request that this use is for");
-	else if (reach.part)
-		warn_of_unopened_part(lint, use, reach.part);
+	else if (reach.unopened || reach.part)
+		warn_of_unopened_part(lint, use, reach.part ? reach.part : reach.unopened);
 }
 
 void lint_secrets(struct lint *lint)
 {
+	lint->left = LINT_SECRETS_MAX;
 	for (size_t i = 0; i < lint->policy->secret_count; i++) {
 		const struct policy_secret *secret = &lint->policy->secrets[i];
 
 		for (size_t j = 0; j < secret->use_count; j++)
 			check_use(lint, &secret->uses[j]);
 	}
+	if (lint->left == 0)
+		loader_report(lint->loader, ((struct diagnostic_place){0}),
+			      "name hosts in the uses instead of wildcards, or use fewer",
+			      "there are too many uses and rules to check each use");
 }
 
 static bool is_allowed_somehow(const struct lint *lint, const struct host *name)

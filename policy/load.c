@@ -147,10 +147,6 @@ static void check_whole(struct loader *loader, const struct policy_matcher *matc
 		lint_secrets(&lint);
 		lint_resolve(&lint);
 	}
-	if (lint.comparisons > LINT_COMPARISONS_MAX)
-		loader_warn(loader, ((struct diagnostic_place){0}), NULL,
-			    "there are too many rules for the same hosts: not all of them could be "
-			    "compared with each other");
 }
 
 /* Reads the tree into the policy, compiles it, and checks it as a whole. */

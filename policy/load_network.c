@@ -60,20 +60,22 @@ static bool is_text(struct loader *loader, const struct yaml_node *node, const c
 /* A range that holds a metadata service cannot be listed, but for the one that Alibaba put into the
  * middle of the address space which others use for overlay networks: it stays denied. */
 static bool check_metadata(struct loader *loader, const struct yaml_node *node,
-			   const struct policy_cidr *cidr, const char *what)
+			   const struct policy_cidr *cidr)
 {
-	const char *metadata = range_find_metadata(cidr);
+	const struct special_range *metadata = range_find_metadata(cidr);
+	struct host address;
 
 	if (!metadata)
 		return true;
-	if (slice_starts_with(slice_from_text(metadata), SLICE_LITERAL("100.")) &&
-	    cidr->prefix_bits < 32) {
-		loader_warn(loader, node->place, NULL, "%s is in this range, and stays denied",
-			    metadata);
+	host_from_address(metadata->prefix, cidr->address_bytes, &address);
+	if (cidr->address_bytes == 4 && metadata->prefix[0] == 100 && cidr->prefix_bits < 32) {
+		loader_warn(loader, node->place, NULL,
+			    "%s, a %s, is in this range, and stays denied", address.text,
+			    metadata->class);
 		return true;
 	}
 	loader_report(loader, node->place, "metadata services can never be reached; list less",
-		      "%s is in this %s range", metadata, what);
+		      "%s, a %s, is in this range", address.text, metadata->class);
 	return false;
 }
 
@@ -81,7 +83,7 @@ static bool read_private(struct loader *loader, const struct yaml_node *node,
 			 struct policy_cidr *cidr)
 {
 	const char *why, *what;
-	enum range_standing standing;
+	enum special_standing standing;
 
 	if (!is_text(loader, node, "a range"))
 		return false;
@@ -91,12 +93,12 @@ static bool read_private(struct loader *loader, const struct yaml_node *node,
 		return false;
 	}
 	standing = range_of_cidr(cidr, &what);
-	if (!check_metadata(loader, node, cidr, what))
+	if (!check_metadata(loader, node, cidr))
 		return false;
-	if (standing == RANGE_NEVER)
-		loader_report(loader, node->place, NULL,
-			      "this range is %s and can never be reached", what);
-	else if (standing == RANGE_PUBLIC)
+	if (standing >= SPECIAL_NEVER)
+		loader_report(loader, node->place, NULL, "this range (%s) can never be reached",
+			      what);
+	else if (standing == SPECIAL_PUBLIC)
 		loader_report(loader, node->place,
 			      "a range lies wholly within 10.0.0.0/8, 172.16.0.0/12, "
 			      "192.168.0.0/16, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16 or "
@@ -105,7 +107,7 @@ static bool read_private(struct loader *loader, const struct yaml_node *node,
 	if (strcmp(what, "loopback") == 0)
 		loader_warn(loader, node->place, "list it only if a rule needs it",
 			    "this is the host itself, with every service that listens on it");
-	return standing == RANGE_PRIVATE;
+	return standing == SPECIAL_LISTED;
 }
 
 static void load_private(struct loader *loader, const struct yaml_node *list)
@@ -124,7 +126,7 @@ static void load_private(struct loader *loader, const struct yaml_node *list)
 static bool read_address(struct loader *loader, const struct yaml_node *node, struct host *address)
 {
 	const char *what;
-	enum range_standing standing;
+	enum special_standing standing;
 
 	if (!is_text(loader, node, "an address"))
 		return false;
@@ -134,10 +136,10 @@ static bool read_address(struct loader *loader, const struct yaml_node *node, st
 		return false;
 	}
 	standing = range_of_address(address, &what);
-	if (standing == RANGE_NEVER)
-		loader_report(loader, node->place, NULL,
-			      "this address is %s and can never be reached", what);
-	else if (standing == RANGE_PRIVATE && !range_is_listed(loader->policy, address))
+	if (standing >= SPECIAL_NEVER)
+		loader_report(loader, node->place, NULL, "this address (%s) can never be reached",
+			      what);
+	else if (standing == SPECIAL_LISTED && !range_is_listed(loader->policy, address))
 		loader_report(loader, node->place, "list its range under \"private\"",
 			      "this address is %s, and no range under \"private\" has it", what);
 	return true;

@@ -137,11 +137,12 @@ static void read_targets(struct loader *loader, struct rule_draft *draft,
 	if (!draft->targets)
 		return;
 	rule->targets = draft->targets;
-	if (value->kind == YAML_KIND_TEXT)
+	if (value->kind == YAML_KIND_TEXT) {
 		read_target(loader, draft, value, rule);
-	else
-		for (const struct yaml_node *node = value->first; node; node = node->next)
-			read_target(loader, draft, node, rule);
+		return;
+	}
+	for (const struct yaml_node *node = value->first; node; node = node->next)
+		read_target(loader, draft, node, rule);
 }
 
 static bool needs_wide(const struct policy_rule *rule)

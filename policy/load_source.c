@@ -3,17 +3,6 @@
 
 enum { EXEC_WORDS_MAX = 64 };
 
-static const char *const later_sources[] = {"vault", "keyring", "systemd", "aws", "gcp", "azure"};
-
-static bool is_later(struct slice word)
-{
-	for (size_t i = 0; i < sizeof(later_sources) / sizeof(later_sources[0]); i++) {
-		if (slice_equal(word, slice_from_text(later_sources[i])))
-			return true;
-	}
-	return false;
-}
-
 static void set_variable(struct loader *loader, const struct yaml_node *node, struct slice name,
 			 struct policy_source *source)
 {
@@ -96,6 +85,16 @@ static const struct schema_row rows[] = {
 };
 
 const struct schema source_schema = {"a source", rows, sizeof(rows) / sizeof(rows[0])};
+
+static bool is_later(struct slice word)
+{
+	for (size_t i = 0; i < source_schema.row_count; i++) {
+		if (rows[i].shapes == SCHEMA_LATER &&
+		    slice_equal(word, slice_from_text(rows[i].key)))
+			return true;
+	}
+	return false;
+}
 
 static void load_short_source(struct loader *loader, const struct yaml_node *node,
 			      struct slice name, struct policy_source *source)

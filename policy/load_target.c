@@ -8,10 +8,13 @@ static void warn_of_readings(struct loader *loader, const struct policy_target *
 	struct arena scratch;
 	struct path path;
 	const char *why;
+	int rc;
 
 	arena_init(&scratch, (size_t)PATH_GLOB_MAX_BYTES * 2 * PATH_READINGS_MAX);
-	if (path_canonicalise(target->path.text, &scratch, &path, &why) == 0 &&
-	    !path_glob_match_all(&target->path, &path))
+	rc = path_canonicalise(target->path.text, &scratch, &path, &why);
+	if (rc == -ENOMEM)
+		loader->error = rc;
+	else if (rc == 0 && !path_glob_match_all(&target->path, &path))
 		loader_warn(loader, target->place, "add targets for the other ways to read it",
 			    "servers read this path in %zu ways, and a request is allowed only if "
 			    "all of them are",

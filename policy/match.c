@@ -159,13 +159,6 @@ size_t policy_find_uses(const struct policy *policy, const struct policy_request
 	return count;
 }
 
-/* Whether NAME is below SUFFIX, label by label (threat H4). */
-static bool is_below(struct slice name, struct slice suffix)
-{
-	return name.len > suffix.len && slice_ends_with(name, suffix) &&
-	       name.ptr[name.len - suffix.len - 1] == '.';
-}
-
 bool policy_secret_names_host(const struct policy_secret *secret, const struct host *host,
 			      uint16_t port)
 {
@@ -174,9 +167,7 @@ bool policy_secret_names_host(const struct policy_secret *secret, const struct h
 
 		if (at->port != port)
 			continue;
-		if (at->wildcard && host->kind == HOST_NAME
-			    ? is_below(host_slice(host), host_slice(&at->host))
-			    : host_equal(host, &at->host))
+		if (at->wildcard ? host_is_below(host, &at->host) : host_equal(host, &at->host))
 			return true;
 	}
 	return false;

@@ -77,11 +77,7 @@ enum method_standing method_standing(struct slice method)
 		return METHOD_COMMON;
 	if (slice_equal(method, SLICE_LITERAL("CONNECT")))
 		return METHOD_TUNNEL;
-	for (size_t i = 0; i < KNOWN_COUNT; i++) {
-		if (slice_equal(method, slice_from_text(known[i])))
-			return METHOD_LISTED;
-	}
-	return METHOD_UNKNOWN;
+	return slice_is_one_of(method, known, KNOWN_COUNT) ? METHOD_LISTED : METHOD_UNKNOWN;
 }
 
 const char *method_nearest(struct slice method)

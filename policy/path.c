@@ -20,7 +20,13 @@ static bool is_unreserved(char c)
 /* pchar of RFC 3986 section 3.3, and the slash; percent signs apart. */
 static bool is_raw_allowed(char c)
 {
-	return is_unreserved(c) || (c && strchr("/!$&'()*+,;=:@", c));
+	static const bool others[128] = {
+		['/'] = true, ['!'] = true, ['$'] = true, ['&'] = true, ['\''] = true,
+		['('] = true, [')'] = true, ['*'] = true, ['+'] = true, [','] = true,
+		[';'] = true, ['='] = true, [':'] = true, ['@'] = true,
+	};
+
+	return is_unreserved(c) || ((unsigned char)c < 0x80 && others[(unsigned char)c]);
 }
 
 /* The byte that a percent sequence at the start of S stands for, or -1. */
@@ -225,10 +231,12 @@ static const char *check_segments(struct slice text)
 static bool is_ambiguous(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		struct slice rest = slice_from(text, i);
+		char c = text.ptr[i], next = i + 1 < text.len ? text.ptr[i + 1] : '\0';
 
-		if (is_encoded_slash(rest) || starts_parameter(rest) ||
-		    slice_starts_with(rest, SLICE_LITERAL("//")))
+		if (c == ';' || (c == '/' && next == '/'))
+			return true;
+		if (c == '%' && (is_encoded_slash(slice_from(text, i)) ||
+				 starts_parameter(slice_from(text, i))))
 			return true;
 	}
 	return false;
@@ -306,7 +314,8 @@ int path_make_canonical(struct slice raw, char *out, size_t *len, const char **w
 	if (*why)
 		return ERROR_SYNTAX;
 	*len = remove_dot_segments(out, *len);
-	*why = check_segments(slice_of(out, *len));
+	if (is_ambiguous(slice_of(out, *len)))
+		*why = check_segments(slice_of(out, *len));
 	return *why ? ERROR_SYNTAX : 0;
 }
 

@@ -158,7 +158,10 @@ bool path_glob_match_all(const struct path_glob *glob, const struct path *path)
 
 bool path_glob_covers(const struct path_glob *outer, const struct path_glob *inner)
 {
-	return outer->matches_all || match_by_parts(outer->text, inner->text, true);
+	if (outer->matches_all)
+		return true;
+	return slice_starts_with(inner->text, slice_first(outer->text, outer->prefix_bytes)) &&
+	       match_by_parts(outer->text, inner->text, true);
 }
 
 /* A glob as a row of elements: characters, and the two kinds of star. */
@@ -195,12 +198,24 @@ static bool rests_overlap(uint16_t a, uint16_t b, bool without_a, bool without_b
 	return a < ELEMENT_STAR && a == b && without_both;
 }
 
+/* Most globs differ before their first star. */
+static bool prefixes_agree(const struct path_glob *a, const struct path_glob *b)
+{
+	size_t len = a->prefix_bytes < b->prefix_bytes ? a->prefix_bytes : b->prefix_bytes;
+
+	return slice_equal(slice_first(a->text, len), slice_first(b->text, len));
+}
+
 bool path_glob_overlaps(const struct path_glob *a, const struct path_glob *b)
 {
 	uint16_t as[PATH_GLOB_MAX_BYTES + 1], bs[PATH_GLOB_MAX_BYTES + 1];
 	bool row[PATH_GLOB_MAX_BYTES + 1];
-	size_t a_count = split_elements(a->text, as), b_count = split_elements(b->text, bs);
+	size_t a_count, b_count;
 
+	if (!prefixes_agree(a, b))
+		return false;
+	a_count = split_elements(a->text, as);
+	b_count = split_elements(b->text, bs);
 	as[a_count] = bs[b_count] = 0;
 	memset(row, false, b_count + 1);
 	/* ROW holds the answers for the rest of A one element shorter, and is replaced from its end

@@ -60,14 +60,25 @@ static size_t payload_length(size_t total, size_t signature)
 	return total > others ? total - others : 0;
 }
 
-/* How long the signature is, so that the whole can be TOTAL long; 0 if it cannot. */
+/* Whether a signature of that length makes the whole TOTAL long. */
+static bool fits(size_t total, size_t signature)
+{
+	size_t payload = payload_length(total, signature);
+
+	return signature >= SIGNATURE_MIN && is_possible(signature) && is_possible(payload) &&
+	       payload >= encoded_length(PAYLOAD_AROUND + 1);
+}
+
+/* How long the signature is, so that the whole can be TOTAL long: as long as WANTED, or shorter, or
+ * a little longer; 0 if nothing fits. */
 static size_t choose_signature(size_t total, size_t wanted)
 {
 	for (size_t signature = wanted; signature >= SIGNATURE_MIN; signature--) {
-		size_t payload = payload_length(total, signature);
-
-		if (is_possible(signature) && is_possible(payload) &&
-		    payload >= encoded_length(PAYLOAD_AROUND + 1))
+		if (fits(total, signature))
+			return signature;
+	}
+	for (size_t signature = SIGNATURE_MIN; signature < SIGNATURE_USUAL; signature++) {
+		if (fits(total, signature))
 			return signature;
 	}
 	return 0;

@@ -4,92 +4,11 @@
 
 #include "base/error.h"
 
-struct known_range {
-	struct policy_cidr cidr;
-	enum range_standing standing;
-	const char *what;
-};
-
-/* The first four bytes, or the first three groups and the last one. */
-#define V4(a, b, c, d, bits)                                                                       \
-	{                                                                                          \
-		{a, b, c, d}, 4, bits                                                              \
-	}
-#define V6(a, b, c, last, bits)                                                                    \
-	{                                                                                          \
-		{(a) >> 8, (a)&255, (b) >> 8,		(b)&255,                                   \
-		 (c) >> 8, (c)&255, [14] = (last) >> 8, (last)&255},                               \
-			16, bits                                                                   \
-	}
-
-/* IANA's registries of special-purpose addresses. The first that fits is taken. */
-static const struct known_range ranges[] = {
-	{V4(0, 0, 0, 0, 8), RANGE_NEVER, "\"this\" network"},
-	{V4(10, 0, 0, 0, 8), RANGE_PRIVATE, "private (RFC 1918)"},
-	{V4(100, 64, 0, 0, 10), RANGE_PRIVATE, "shared address space (RFC 6598)"},
-	{V4(127, 0, 0, 0, 8), RANGE_PRIVATE, "loopback"},
-	{V4(169, 254, 0, 0, 16), RANGE_PRIVATE, "link-local"},
-	{V4(172, 16, 0, 0, 12), RANGE_PRIVATE, "private (RFC 1918)"},
-	{V4(192, 0, 0, 0, 24), RANGE_NEVER, "for protocol assignments"},
-	{V4(192, 0, 2, 0, 24), RANGE_PRIVATE, "for documentation"},
-	{V4(192, 88, 99, 0, 24), RANGE_NEVER, "a 6to4 relay"},
-	{V4(192, 168, 0, 0, 16), RANGE_PRIVATE, "private (RFC 1918)"},
-	{V4(198, 18, 0, 0, 15), RANGE_NEVER, "the sandbox's own"},
-	{V4(198, 51, 100, 0, 24), RANGE_PRIVATE, "for documentation"},
-	{V4(203, 0, 113, 0, 24), RANGE_PRIVATE, "for documentation"},
-	{V4(224, 0, 0, 0, 4), RANGE_NEVER, "multicast"},
-	{V4(240, 0, 0, 0, 4), RANGE_NEVER, "reserved"},
-	{V6(0, 0, 0, 1, 128), RANGE_PRIVATE, "loopback"},
-	{V6(0, 0, 0, 0, 96), RANGE_NEVER, "an IPv4 address in IPv6 form"},
-	{V6(0, 0, 0, 0, 8), RANGE_NEVER, "reserved"},
-	{V6(0x64, 0xff9b, 0, 0, 32), RANGE_NEVER, "an IPv4 address in IPv6 form (NAT64)"},
-	{V6(0x100, 0, 0, 0, 64), RANGE_NEVER, "discarded"},
-	{V6(0x2001, 0, 0, 0, 32), RANGE_NEVER, "an IPv4 address in IPv6 form (Teredo)"},
-	{V6(0x2001, 0xdb8, 0, 0, 32), RANGE_PRIVATE, "for documentation"},
-	{V6(0x2002, 0, 0, 0, 16), RANGE_NEVER, "an IPv4 address in IPv6 form (6to4)"},
-	{V6(0xfd73, 0x616c, 0x6c79, 0, 96), RANGE_NEVER, "the sandbox's own"},
-	{V6(0xfc00, 0, 0, 0, 7), RANGE_PRIVATE, "private (unique local)"},
-	{V6(0xfe80, 0, 0, 0, 10), RANGE_NEVER, "link-local"},
-	{V6(0xfec0, 0, 0, 0, 10), RANGE_NEVER, "site-local"},
-	{V6(0xff00, 0, 0, 0, 8), RANGE_NEVER, "multicast"},
-};
-
-/* Where the clouds hand out their machines' credentials. */
-static const struct known_range metadata[] = {
-	{V4(169, 254, 169, 254, 32), RANGE_NEVER, "169.254.169.254 (cloud metadata)"},
-	{V4(169, 254, 170, 2, 32), RANGE_NEVER, "169.254.170.2 (AWS container credentials)"},
-	{V4(169, 254, 170, 23, 32), RANGE_NEVER, "169.254.170.23 (AWS pod identity)"},
-	{V4(169, 254, 0, 23, 32), RANGE_NEVER, "169.254.0.23 (Tencent metadata)"},
-	{V4(169, 254, 42, 42, 32), RANGE_NEVER, "169.254.42.42 (Scaleway metadata)"},
-	{V4(100, 100, 100, 200, 32), RANGE_NEVER, "100.100.100.200 (Alibaba metadata)"},
-	{V4(192, 0, 0, 192, 32), RANGE_NEVER, "192.0.0.192 (Oracle metadata)"},
-	{V4(168, 63, 129, 16, 32), RANGE_NEVER, "168.63.129.16 (Azure platform)"},
-	{V6(0xfd00, 0xec2, 0, 0x254, 128), RANGE_NEVER, "fd00:ec2::254 (AWS metadata)"},
-	{V6(0xfd00, 0xec2, 0, 0x23, 128), RANGE_NEVER, "fd00:ec2::23 (AWS pod identity)"},
-	{V6(0xfd20, 0xce, 0, 0x254, 128), RANGE_NEVER, "fd20:ce::254 (Google metadata)"},
-	{V6(0xfd00, 0x42, 0, 0x42, 128), RANGE_NEVER, "fd00:42::42 (Scaleway metadata)"},
-};
-
-enum {
-	RANGE_COUNT = sizeof(ranges) / sizeof(ranges[0]),
-	METADATA_COUNT = sizeof(metadata) / sizeof(metadata[0]),
-};
-
-/* Whether the first BITS bits are the same. */
-static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned int bits)
-{
-	unsigned int whole = bits / 8, rest = bits % 8;
-
-	if (memcmp(a, b, whole) != 0)
-		return false;
-	return rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0;
-}
-
 static bool is_within(const struct policy_cidr *inner, const struct policy_cidr *outer)
 {
 	return inner->address_bytes == outer->address_bytes &&
 	       inner->prefix_bits >= outer->prefix_bits &&
-	       same_prefix(inner->address, outer->address, outer->prefix_bits);
+	       special_same_prefix(inner->address, outer->address, outer->prefix_bits);
 }
 
 static struct policy_cidr single(const struct host *address)
@@ -101,36 +20,59 @@ static struct policy_cidr single(const struct host *address)
 	return cidr;
 }
 
-enum range_standing range_of_cidr(const struct policy_cidr *cidr, const char **what)
+static struct policy_cidr of_special(const struct special_range *range, uint8_t address_bytes)
 {
-	*what = "public";
-	for (size_t i = 0; i < RANGE_COUNT; i++) {
-		if (is_within(cidr, &ranges[i].cidr)) {
-			*what = ranges[i].what;
-			return ranges[i].standing;
-		}
-	}
-	return RANGE_PUBLIC;
+	struct policy_cidr cidr = {.address_bytes = address_bytes, .prefix_bits = range->bits};
+
+	memcpy(cidr.address, range->prefix, sizeof(cidr.address));
+	return cidr;
 }
 
-const char *range_find_metadata(const struct policy_cidr *cidr)
+enum special_standing range_of_cidr(const struct policy_cidr *cidr, const char **what)
 {
-	for (size_t i = 0; i < METADATA_COUNT; i++) {
-		if (is_within(&metadata[i].cidr, cidr))
-			return metadata[i].what;
+	size_t count;
+	const struct special_range *ranges = special_ranges(cidr->address_bytes, &count);
+
+	*what = "public";
+	for (size_t i = 0; i < count; i++) {
+		struct policy_cidr special = of_special(&ranges[i], cidr->address_bytes);
+
+		/* The row of what is not allocated holds everything, and is no kind that a range
+		 * could be of. */
+		if (ranges[i].bits == 0 || !is_within(cidr, &special))
+			continue;
+		*what = ranges[i].class;
+		return ranges[i].standing;
+	}
+	return SPECIAL_PUBLIC;
+}
+
+const struct special_range *range_find_metadata(const struct policy_cidr *cidr)
+{
+	size_t count;
+	const struct special_range *ranges = special_ranges(cidr->address_bytes, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct policy_cidr special = of_special(&ranges[i], cidr->address_bytes);
+
+		if (ranges[i].standing == SPECIAL_METADATA &&
+		    (is_within(&special, cidr) || is_within(cidr, &special)))
+			return &ranges[i];
 	}
 	return NULL;
 }
 
-enum range_standing range_of_address(const struct host *address, const char **what)
+enum special_standing range_of_address(const struct host *address, const char **what)
 {
-	struct policy_cidr cidr = single(address);
+	uint8_t bytes[16];
+	size_t len = host_address(address, bytes);
+	const struct special_range *range = special_find(bytes, len);
 
-	if (range_find_metadata(&cidr)) {
-		*what = "a cloud metadata service";
-		return RANGE_NEVER;
-	}
-	return range_of_cidr(&cidr, what);
+	*what = range ? range->class : "public";
+	if (!range)
+		return SPECIAL_PUBLIC;
+	/* A policy that means an IPv4 address says so. */
+	return range->embeds == SPECIAL_PLAIN ? range->standing : SPECIAL_NEVER;
 }
 
 bool range_has_address(const struct policy_cidr *cidr, const struct host *address)

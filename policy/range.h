@@ -7,22 +7,16 @@
 #define POLICY_RANGE_H
 
 #include "policy/policy.h"
-
-enum range_standing {
-	RANGE_PUBLIC,
-	RANGE_PRIVATE, /* may be dialled when it is listed */
-	RANGE_NEVER,   /* multicast, metadata services, forms with an IPv4 address inside, ... */
-};
+#include "policy/special.h"
 
 /* The standing of an address, with WHAT set to what it is: "loopback". */
-enum range_standing range_of_address(const struct host *address, const char **what);
+enum special_standing range_of_address(const struct host *address, const char **what);
 
-/* The standing of a range that lies within one kind as a whole; RANGE_PUBLIC if it does not. */
-enum range_standing range_of_cidr(const struct policy_cidr *cidr, const char **what);
+/* The standing of a range that lies within one kind as a whole; SPECIAL_PUBLIC if it does not. */
+enum special_standing range_of_cidr(const struct policy_cidr *cidr, const char **what);
 
-/* The metadata service that lies in CIDR, as text ("169.254.169.254 (clouds' metadata service)"),
- * or NULL. */
-const char *range_find_metadata(const struct policy_cidr *cidr);
+/* A metadata service that lies in CIDR, or NULL. */
+const struct special_range *range_find_metadata(const struct policy_cidr *cidr);
 
 bool range_has_address(const struct policy_cidr *cidr, const struct host *address);
 

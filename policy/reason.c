@@ -119,9 +119,9 @@ static void put_denied_by(char *out, size_t size, const struct index_entry *entr
 		snprintf(out, size, "rules[%zu] denies %s", rule->index, target);
 }
 
-static void fill(const struct policy *policy, const struct policy_request *request,
-		 struct slice reading, const struct index_entry *entry,
-		 struct policy_verdict *verdict)
+void reason_for_request(const struct policy *policy, const struct policy_request *request,
+			struct slice reading, const struct index_entry *entry,
+			struct policy_verdict *verdict)
 {
 	size_t used = 0;
 
@@ -141,18 +141,11 @@ static void fill(const struct policy *policy, const struct policy_request *reque
 	verdict->reason = verdict->text;
 }
 
-void reason_for_request(const struct policy *policy, const struct policy_request *request,
-			struct slice reading, const struct index_entry *entry,
-			struct policy_verdict *verdict)
-{
-	fill(policy, request, reading, entry, verdict);
-}
-
 void reason_for_connection(const struct policy *policy, enum policy_scheme scheme,
 			   const struct host *host, uint16_t port, const struct index_entry *entry,
 			   struct policy_verdict *verdict)
 {
 	struct policy_request request = {.scheme = scheme, .host = host, .port = port};
 
-	fill(policy, &request, SLICE_EMPTY, entry, verdict);
+	reason_for_request(policy, &request, SLICE_EMPTY, entry, verdict);
 }

@@ -80,13 +80,42 @@ static int parse_basic(struct slice part, struct policy_slot *slot, const char *
 	return 0;
 }
 
-static bool is_later(struct slice kind)
+/* The ones that get into values by accident are named. */
+static const char *name_control(unsigned char c)
 {
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		if (slice_equal(kind, slice_from_text(later[i])))
-			return true;
+	switch (c) {
+	case '\r':
+		return "the value has a carriage return in it, which would break the framing of "
+		       "HTTP";
+	case '\n':
+		return "the value has a line feed in it, which would break the framing of HTTP";
+	case '\0':
+		return "the value has a NUL byte in it";
+	default:
+		return "the value has a control character in it";
 	}
-	return false;
+}
+
+int slot_check_value(const struct policy_slot *slot, struct slice value, const char **why)
+{
+	bool field = slot->kind == POLICY_SLOT_HEADER;
+
+	if (value.len == 0)
+		return fail(ERROR_SYNTAX, why, "the value is empty");
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.ptr[i];
+
+		if (c < 0x20 || c == 0x7f)
+			return fail(ERROR_SYNTAX, why, name_control(c));
+		if (field && c >= 0x80)
+			return fail(ERROR_SYNTAX, why, "the value of a field must be ASCII");
+	}
+	if (field && slice_trim(value).len < value.len)
+		return fail(ERROR_SYNTAX, why,
+			    "the value of a field cannot start or end with a space");
+	if (slot->kind == POLICY_SLOT_BASIC_USER && slice_find_char(value, ':') < value.len)
+		return fail(ERROR_SYNTAX, why, "a user name of Basic authentication has no colon");
+	return 0;
 }
 
 int slot_parse(struct slice text, struct policy_slot *slot, const char **why, const char **hint)
@@ -100,7 +129,7 @@ int slot_parse(struct slice text, struct policy_slot *slot, const char **why, co
 		return parse_header(rest, slot, why, hint);
 	if (slice_equal(kind, SLICE_LITERAL("basic")))
 		return parse_basic(rest, slot, why, hint);
-	if (is_later(kind))
+	if (slice_is_one_of(kind, later, sizeof(later) / sizeof(later[0])))
 		return fail(ERROR_UNSUPPORTED, why, "this slot is not yet supported");
 	return fail(ERROR_SYNTAX, why, "unknown slot");
 }

@@ -3,6 +3,9 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
+/* A file that has more of them is not text, and need not be read to its end. */
+enum { FAULTS_MAX = 1000 };
+
 struct span {
 	uint32_t first, last;
 };
@@ -97,7 +100,7 @@ int source_check(struct slice source, struct diagnostics *diagnostics)
 				"save the file as UTF-8 without a byte order mark", "%s", encoding);
 		return ERROR_SYNTAX;
 	}
-	while (slice_next_part(&source, '\n', &line)) {
+	while (diagnostics->errors - errors < FAULTS_MAX && slice_next_part(&source, '\n', &line)) {
 		bool ends_in_break = source.ptr;
 
 		number++;

@@ -31,22 +31,13 @@ static const char *const shared_storage[] = {
 	"storage.cloud.google.com",
 };
 
-static bool is_listed(struct slice name, const char *const *list, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (slice_equal(name, slice_from_text(list[i])))
-			return true;
-	}
-	return false;
-}
-
-#define IS_LISTED(name, list) is_listed(name, list, sizeof(list) / sizeof((list)[0]))
+#define IS_LISTED(name, list) slice_is_one_of(name, list, sizeof(list) / sizeof((list)[0]))
 
 /* The list that is built into the library: the verdict on a policy must not depend on files that
  * happen to lie on a host. */
 static bool is_suffix(const struct host *host, int kind)
 {
-	return psl_is_public_suffix2(psl_builtin(), host->text, kind | PSL_TYPE_NO_STAR_RULE) == 1;
+	return psl_is_public_suffix2(psl_builtin(), host->text, kind) == 1;
 }
 
 enum target_width target_width(const struct policy_target *target)

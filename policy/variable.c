@@ -34,10 +34,8 @@ bool variable_is_name(struct slice name)
 
 bool variable_is_reserved(struct slice name)
 {
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
-		if (slice_equal(name, slice_from_text(reserved[i])))
-			return true;
-	}
+	if (slice_is_one_of(name, reserved, sizeof(reserved) / sizeof(reserved[0])))
+		return true;
 	for (size_t i = 0; i < sizeof(reserved_prefixes) / sizeof(reserved_prefixes[0]); i++) {
 		if (slice_starts_with(name, slice_from_text(reserved_prefixes[i])))
 			return true;

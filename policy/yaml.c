@@ -134,10 +134,8 @@ static bool is_blank(struct slice text, bool plain)
 {
 	static const char *const nulls[] = {"~", "null", "Null", "NULL"};
 
-	for (size_t i = 0; plain && i < sizeof(nulls) / sizeof(nulls[0]); i++) {
-		if (slice_equal(text, slice_from_text(nulls[i])))
-			return true;
-	}
+	if (plain && slice_is_one_of(text, nulls, sizeof(nulls) / sizeof(nulls[0])))
+		return true;
 	return slice_trim(text).len == 0;
 }
 

@@ -16,6 +16,7 @@ static const struct known_fault known_faults[] = {
 	 "for a wildcard write \"*.example.com\", with the quotes"},
 	{"while scanning an anchor", "", true, "a text that starts with \"&\" must be quoted",
 	 NULL},
+	{NULL, "found a tab character", false, "a tab cannot indent", "indent with spaces"},
 	{NULL, "found character that cannot start any token", false,
 	 "no text can start with this character",
 	 "indent with spaces, not tabs; quote a text that starts with %, @ or `"},

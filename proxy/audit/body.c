@@ -243,17 +243,52 @@ static bool required_are_passed(size_t next)
 	return true;
 }
 
-bool audit_body_is_sound(struct slice body)
+static void note(struct audit_body *read, struct slice name, struct slice value)
+{
+	if (slice_equal(name, SLICE_LITERAL("sandbox")))
+		read->sandbox = value;
+	else if (slice_equal(name, SLICE_LITERAL("kind")))
+		read->kind = value;
+	else if (slice_equal(name, SLICE_LITERAL("life")))
+		read->has_life = true;
+}
+
+bool audit_body_is_sound(struct slice body, struct audit_body *read)
 {
 	struct scan s = {body.ptr, body.ptr + body.len};
-	struct slice name;
+	struct audit_body found = {0};
 	size_t next = 0;
 
 	if (body.len > AUDIT_BODY_MAX || !take(&s, '{'))
 		return false;
 	do {
-		if (!scan_name(&s, &name) || !advance(name, &next) || !scan_value(&s, 1))
+		struct slice name;
+		const char *value;
+
+		if (!scan_name(&s, &name) || !advance(name, &next))
 			return false;
+		value = s.next;
+		if (!scan_value(&s, 1))
+			return false;
+		note(&found, name, slice_of(value, (size_t)(s.next - value)));
 	} while (take(&s, ','));
+	if (read)
+		*read = found;
 	return required_are_passed(next) && take(&s, '}') && s.next == s.end;
+}
+
+/* TEXT in quotes, as an id is written that needs no escape. */
+static bool is_quoted(struct slice json, const char *text)
+{
+	return json.len == strlen(text) + 2 && json.ptr[0] == '"' &&
+	       memcmp(json.ptr + 1, text, json.len - 2) == 0;
+}
+
+bool audit_body_may_come_from(struct slice body, const char *sandbox)
+{
+	struct audit_body read;
+
+	return audit_body_is_sound(body, &read) && !read.has_life &&
+	       !is_quoted(read.kind, audit_kind_name(AUDIT_SANDBOX)) &&
+	       (!sandbox || is_quoted(read.sandbox, sandbox));
 }

@@ -17,6 +17,18 @@
 
 #include "base/slice.h"
 
-bool audit_body_is_sound(struct slice body);
+/* What of a body says who speaks of what: JSON, as it stands. */
+struct audit_body {
+	struct slice sandbox; /* with its quotes, or null */
+	struct slice kind;
+	bool has_life;
+};
+
+/* Whether BODY is sound; *READ, which may be NULL, is set if so. */
+bool audit_body_is_sound(struct slice body, struct audit_body *read);
+
+/* Whether BODY is sound and may come from the worker of SANDBOX (NULL: from any worker): it speaks
+ * for that sandbox, and not of sandboxes' lives, which only the supervisor knows. */
+bool audit_body_may_come_from(struct slice body, const char *sandbox);
 
 #endif

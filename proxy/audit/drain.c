@@ -16,7 +16,7 @@ static ssize_t fill_batch(struct journal *journal, struct audit_ring *ring)
 		len = audit_ring_read(ring, body);
 		if (len <= 0)
 			break;
-		rc = journal_add(journal, slice_of(body, (size_t)len));
+		rc = journal_add_from(journal, slice_of(body, (size_t)len), ring->sandbox);
 		assert(rc == 0);
 	}
 	return len;

@@ -1,5 +1,6 @@
 #include "proxy/audit/journal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,16 @@ static int explain_open(const char *path, int code, struct error *err)
 				 "cannot write the audit log %s: it is a folder; name a file in it "
 				 "with --audit",
 				 path);
+	case ERROR_UNSUPPORTED:
+		return error_set(err, code,
+				 "cannot write the audit log %s: it is not a regular file; name "
+				 "another with --audit",
+				 path);
+	case ERROR_VERIFY:
+		return error_set(err, code,
+				 "%s exists and is no audit log, so nothing is added to it; name "
+				 "another file with --audit",
+				 path);
 	case -EACCES:
 	case -EPERM:
 		return error_set(err, code,
@@ -61,30 +72,6 @@ static int explain_open(const char *path, int code, struct error *err)
 				 "file with --audit",
 				 path, error_name(code));
 	}
-}
-
-static int check_file(const struct journal *journal, struct error *err)
-{
-	char start[LINE_FRAME_MAX];
-	struct stat status;
-	ssize_t len;
-
-	if (fstat(journal->fd, &status) < 0)
-		return explain_open(journal->path, -errno, err);
-	if (!S_ISREG(status.st_mode))
-		return error_set(err, -EINVAL,
-				 "cannot write the audit log %s: it is not a regular file; name "
-				 "another with --audit",
-				 journal->path);
-	len = pread(journal->fd, start, sizeof(start), 0);
-	if (len < 0)
-		return explain_open(journal->path, -errno, err);
-	if (!line_begins_journal(slice_of(start, (size_t)len)))
-		return error_set(err, ERROR_VERIFY,
-				 "%s exists and is no audit log, so nothing is added to it; name "
-				 "another file with --audit",
-				 journal->path);
-	return 0;
 }
 
 static int make_memory(struct journal *journal, struct error *err)
@@ -103,9 +90,6 @@ static int open_file(struct journal *journal, struct error *err)
 	journal->fd = journal_file_open(journal->path);
 	if (journal->fd < 0)
 		return explain_open(journal->path, journal->fd, err);
-	rc = check_file(journal, err);
-	if (rc < 0)
-		return rc;
 	rc = journal_file_lock(journal);
 	if (rc < 0)
 		return journal_explain(journal, rc, err);
@@ -158,8 +142,8 @@ int journal_explain(const struct journal *journal, int code, struct error *err)
 	case ERROR_VERIFY:
 		return error_set(
 			err, code,
-			"cannot go on with the audit log %s: its end is no record; look at "
-			"it with 'sallyport audit verify', and move it away",
+			"cannot go on with the audit log %s: what is there, or its end, is no "
+			"record; look at it with 'sallyport audit verify', and move it away",
 			journal->path);
 	default:
 		return explain_open(journal->path, code, err);
@@ -182,30 +166,43 @@ static void put_body(struct journal *journal, struct slice body)
 	journal->pending++;
 }
 
-static size_t format_refusal(char out[AUDIT_BODY_MAX])
+static int make_place(struct journal *journal)
+{
+	return journal_is_full(journal) ? journal_flush(journal) : 0;
+}
+
+int journal_add(struct journal *journal, struct slice body)
+{
+	int rc = make_place(journal);
+
+	assert(audit_body_is_sound(body, NULL));
+	if (rc == 0)
+		put_body(journal, body);
+	return rc;
+}
+
+static size_t format_refusal(const char *sandbox, char out[AUDIT_BODY_MAX])
 {
 	struct audit_record record;
 
-	audit_record_init(&record, AUDIT_SANDBOX, NULL);
+	audit_record_init(&record, AUDIT_SANDBOX, sandbox);
 	record.time_us = wallclock_now_us();
-	record.error = "a worker handed over something that is no record; it was left out";
+	record.error = "a worker handed over something that is no record of its own; it was left "
+		       "out";
 	record.has_life = true;
 	record.life.event = "bad-record";
 	return audit_record_format(&record, out);
 }
 
-int journal_add(struct journal *journal, struct slice body)
+int journal_add_from(struct journal *journal, struct slice body, const char *sandbox)
 {
 	char refusal[AUDIT_BODY_MAX];
+	int rc = make_place(journal);
 
-	if (journal_is_full(journal)) {
-		int rc = journal_flush(journal);
-
-		if (rc < 0)
-			return rc;
-	}
-	if (!audit_body_is_sound(body))
-		body = slice_of(refusal, format_refusal(refusal));
+	if (rc < 0)
+		return rc;
+	if (!audit_body_may_come_from(body, sandbox))
+		body = slice_of(refusal, format_refusal(sandbox, refusal));
 	put_body(journal, body);
 	return 0;
 }
@@ -271,13 +268,27 @@ static void drop_batch(struct journal *journal, size_t bytes, size_t records)
 				     journal->pending * LINE_FRAME_MAX;
 }
 
-/* After a write that ended too soon: keeps the whole lines of what got into the file, and takes off
- * the half line behind them, which is ours alone, as we hold the lock. (On a file that may only be
- * appended to that fails; the half line is then seen as one by the next catch_up().) */
+/* Takes off what is behind the last whole line, if it is ours alone: the file ends where our write
+ * did. Else, and on a file that may only be appended to, it stays, and is gone on from as a line
+ * that was cut off. */
+static void cut_off_half_line(struct journal *journal, uint64_t written_end)
+{
+	struct stat status;
+	int ignored;
+
+	if (fstat(journal->fd, &status) < 0 || (uint64_t)status.st_size != written_end)
+		return;
+	ignored = ftruncate(journal->fd, (off_t)journal->end);
+	(void)ignored;
+}
+
+/* After a write that ended too soon: keeps the whole lines of what got into the file, for the rest
+ * to be written again. */
 static int keep_whole_lines(struct journal *journal, struct slice written)
 {
 	size_t used = 0, records = 0;
-	int rc = 0, ignored;
+	uint64_t whole = journal->end + written.len;
+	int rc = 0;
 
 	if (journal->torn && written.len) {
 		journal->torn = false;
@@ -299,8 +310,7 @@ static int keep_whole_lines(struct journal *journal, struct slice written)
 		written = slice_from(written, len + 1);
 	}
 	drop_batch(journal, used, records);
-	ignored = ftruncate(journal->fd, (off_t)journal->end);
-	(void)ignored;
+	cut_off_half_line(journal, whole);
 	return rc;
 }
 

@@ -66,10 +66,15 @@ int journal_default_path(char *path, size_t size, struct error *err);
 /* The same for those who read: makes nothing. */
 int journal_name_default_path(char *path, size_t size, struct error *err);
 
-/* Adds a record whose body (from audit_record_format()) came from a worker; a body that is not one
- * is written as a record that says so. The line is not in the file before journal_flush(). A full
- * batch is written first: 0, or what journal_flush() said, and then BODY was not taken. */
+/* Adds a record of our own; BODY is from audit_record_format(). The line is not in the file before
+ * journal_flush(). A full batch is written first: 0, or what journal_flush() said, and then BODY
+ * was not taken. */
 int journal_add(struct journal *journal, struct slice body);
+
+/* The same for a record that a worker handed over. What is no record, speaks for another sandbox
+ * than SANDBOX (NULL: any), or of the start and end of sandboxes, which are the supervisor's to
+ * tell, is left out; a record that says so stands in its place. */
+int journal_add_from(struct journal *journal, struct slice body, const char *sandbox);
 
 /* Whether the next journal_add() must write the batch first. */
 bool journal_is_full(const struct journal *journal);
@@ -82,11 +87,11 @@ int journal_flush(struct journal *journal);
 /* Whether there is room for another batch, setting it aside if possible. */
 bool journal_has_room(struct journal *journal);
 
-/* Moves what RING holds into the file, for the consumer's side of the ring to be called when it is
- * woken and, while the ring is blocked, from time to time. The ring is blocked while the journal
- * cannot write or has no room ahead. Returns 0; 1 when there is more and it is another ring's turn;
- * ERROR_SYNTAX when the ring is inconsistent and its worker must be ended; or what journal_flush()
- * said, and then what is not written stays in the ring and the batch. */
+/* Moves what RING holds into the file by journal_add_from(), for the consumer's side of the ring to
+ * be called when it is woken and, while the ring is blocked, from time to time. The ring is blocked
+ * while the journal cannot write or has no room ahead. Returns 0; 1 when there is more and it is
+ * another ring's turn; ERROR_SYNTAX when the ring is inconsistent and its worker must be ended; or
+ * what journal_flush() said, and then what is not written stays in the ring and the batch. */
 int journal_drain(struct journal *journal, struct audit_ring *ring);
 
 /* Fills ERR with what CODE, from journal_flush(), means for a person: what, where, how to mend it.

@@ -18,13 +18,35 @@ enum {
 	STAT_BLOCK_BYTES = 512,
 };
 
+/* That nothing is added to a file of somebody else's, at the start or when the path comes to lead
+ * somewhere else. */
+static int check_file(int fd)
+{
+	char start[LINE_FRAME_MAX];
+	struct stat status;
+	ssize_t len;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return ERROR_UNSUPPORTED;
+	len = pread(fd, start, sizeof(start), 0);
+	if (len < 0)
+		return -errno;
+	return line_begins_journal(slice_of(start, (size_t)len)) ? 0 : ERROR_VERIFY;
+}
+
 int journal_file_open(const char *path)
 {
 	/* O_APPEND for files that chattr +a protects; O_NONBLOCK, as opening a FIFO would wait. */
 	int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-	int fd = open(path, flags, 0600);
+	cleanup_close int fd = open(path, flags, 0600);
+	int rc;
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	rc = check_file(fd);
+	return rc < 0 ? rc : take_fd(&fd);
 }
 
 /* Not blocking in flock(), as whoever may read the file could hold the lock for ever. */

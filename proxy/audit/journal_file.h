@@ -7,8 +7,9 @@
 
 #include "proxy/audit/journal.h"
 
-/* Opens the file at PATH for appending, making it if need be. The descriptor, or a negated errno.
- */
+/* Opens the file at PATH for appending, making it if need be. The descriptor; ERROR_UNSUPPORTED
+ * when it is not a regular file; ERROR_VERIFY when it has something else in it than a journal; or a
+ * negated errno. */
 int journal_file_open(const char *path);
 
 /* Locks the file that is at the path now, and brings seq, previous, end and torn up to date with

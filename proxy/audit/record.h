@@ -58,17 +58,17 @@ struct audit_tls {
 
 struct audit_record {
 	enum audit_kind kind;
-	bool allow;
+	bool allow;	     /* with has_life: not looked at, as that is no verdict; written null */
 	bool would_deny;     /* observe mode: allowed, and enforce mode would not */
 	int64_t time_us;     /* wall clock, of the verdict */
-	const char *sandbox; /* its id */
+	const char *sandbox; /* its id; NULL: null */
 	int rule; /* index of the rule that decided, written "rules[N]"; -1: none did, null */
 	const char *reason; /* why it was denied; NULL: null */
 	const char *error;  /* allowed, and it failed all the same: why. Left out when NULL */
 
-	struct slice host; /* left out when its ptr is NULL, as are the next two */
-	uint16_t port;
-	struct slice ip; /* that was dialled */
+	struct slice host; /* left out when its ptr is NULL */
+	uint16_t port;	   /* left out when 0 */
+	struct slice ip;   /* that was dialled; left out when its ptr is NULL */
 
 	bool has_tls;
 	struct audit_tls tls; /* the sandbox's leg */
@@ -118,8 +118,9 @@ struct audit_record {
 
 	bool has_life; /* kind sandbox */
 	struct {
-		const char *event; /* "start", "end", "worker-lost", "log-blocked", "log-resumed" */
-		const char *version; /* of Sallyport */
+		const char *event;   /* "start", "end", "killed", "worker-lost", "log-blocked",
+					"log-resumed", "bad-record" */
+		const char *version; /* of Sallyport; left out when NULL, as are the next four */
 		const char *policy;  /* the policy's name */
 		const char *policy_sha256;
 		const char *mode;

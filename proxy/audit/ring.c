@@ -12,6 +12,10 @@
 
 #include "base/cleanup.h"
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
+
 enum {
 	CACHE_LINE_BYTES = 64,
 	HEADER_BYTES = 4096,
@@ -63,9 +67,19 @@ static int map_memory(struct audit_ring *ring, struct error *err)
 	return 0;
 }
 
+/* Never to be executed, which some hosts demand (sysctl vm.memfd_noexec) and kernels before 6.3 do
+ * not know. */
+static int open_memory(void)
+{
+	unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create("sallyport-audit", flags | MFD_NOEXEC_SEAL);
+
+	return fd < 0 && errno == EINVAL ? memfd_create("sallyport-audit", flags) : fd;
+}
+
 static int make_memory(struct audit_ring *ring, struct error *err)
 {
-	ring->memory_fd = memfd_create("sallyport-audit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ring->memory_fd = open_memory();
 	if (ring->memory_fd < 0)
 		return error_set_code(err, -errno, "cannot make memory for the audit ring");
 	if (ftruncate(ring->memory_fd, (off_t)(HEADER_BYTES + ring->size)) < 0 ||

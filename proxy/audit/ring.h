@@ -48,6 +48,8 @@ struct audit_ring {
 	uint64_t tail;	      /* consumer: bytes ever read; producer: as last seen */
 	uint64_t outstanding; /* producer: reservations not committed or released */
 	bool unannounced;     /* producer: something was committed since the last notify */
+	const char *sandbox;  /* consumer, to be set: the one sandbox that the producer may speak
+				 for; NULL: any */
 };
 
 /* Makes the memory (a sealed memfd: it can't be shrunk under the consumer) and the eventfd. BYTES
@@ -81,7 +83,9 @@ void audit_ring_notify(struct audit_ring *ring);
  * inconsistent. */
 ssize_t audit_ring_read(struct audit_ring *ring, char out[AUDIT_BODY_MAX]);
 
-/* Says that the consumer is about to sleep on wake_fd; false when something came meanwhile. */
+/* Says that the consumer is about to sleep on wake_fd, and clears that (nobody else needs to read
+ * it: a read of one's own could be made to wait by the producer). False when something came
+ * meanwhile. A hostile producer may never wake: sleep with a time limit. */
 bool audit_ring_prepare_sleep(struct audit_ring *ring);
 
 void audit_ring_set_blocked(struct audit_ring *ring, bool blocked);

@@ -207,9 +207,9 @@ static int check_line(struct verify *v, const struct read_line *line)
 	if (record && is_form_sound(v, line, &seq, &previous)) {
 		check_place(v, seq, previous, line->hash);
 		rc = note_life(v, record);
-	} else {
-		/* As the journal counts a line that it goes on from. */
-		line_read_seq(line->text, &seq);
+	} else if (line_read_seq(line->text, &seq) && v->top.line && seq > v->top.seq + 1) {
+		/* Its number counts, as it does for the journal that goes on from it. */
+		check_jump(v, seq);
 	}
 	json_decref(record);
 	note_top(v, seq, line->hash);

@@ -20,7 +20,7 @@ void options_init(struct options *options, const struct command_help *help, int 
 
 static int fail_hint(const struct options *options)
 {
-	say("see: %s --help", options->argv[0]);
+	say("usage: %s", options->help->usage);
 	return OPTIONS_ERROR;
 }
 
@@ -163,11 +163,40 @@ static void print_row(const struct option_row *row)
 		printf("%-*s%s\n", HELP_COLUMN, left, row->help);
 }
 
+enum { TEXT_COLUMNS = 80 };
+
+/* Prints TEXT with its lines broken between words; a line break of its own stays. */
+static void print_wrapped(const char *text)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t word = strcspn(text, " \n");
+
+		if (column && column + 1 + word > TEXT_COLUMNS) {
+			putchar('\n');
+			column = 0;
+		}
+		printf("%s%.*s", column ? " " : "", (int)word, text);
+		column += word + (column ? 1 : 0);
+		text += word;
+		if (*text == '\n') {
+			putchar('\n');
+			column = 0;
+		}
+		if (*text)
+			text++;
+	}
+	putchar('\n');
+}
+
 void options_print_help(const struct command_help *help)
 {
 	printf("usage: %s\n", help->usage);
-	if (help->text)
-		printf("\n%s\n", help->text);
+	if (help->text) {
+		putchar('\n');
+		print_wrapped(help->text);
+	}
 	printf("\n");
 	for (size_t i = 0; i < help->row_count; i++)
 		print_row(&help->rows[i]);

@@ -104,12 +104,13 @@ static struct policy *load(const char *path)
 	struct policy *policy = NULL;
 	int rc = policy_load_file(path, &policy, &diagnostics);
 
-	text = diagnostics_render(&diagnostics);
-	if (text && text[0])
-		fputs(text, stderr);
-	if (rc < 0)
+	/* Warnings are for `policy check`: a command that runs every day does not repeat them. */
+	if (rc < 0) {
+		text = diagnostics_render(&diagnostics);
+		fputs(text ? text : "", stderr);
 		say("the policy %s has %zu error%s; nothing was started", path, diagnostics.errors,
 		    diagnostics.errors == 1 ? "" : "s");
+	}
 	free((void *)(uintptr_t)diagnostics.source.ptr);
 	return policy;
 }
@@ -124,6 +125,11 @@ int command_run(int argc, char **argv)
 	char path[4096];
 	int status;
 
+	/* Before anything is opened, which could else become a standard stream of COMMAND's. */
+	if (steer_check_streams(&err) < 0) {
+		say("%s", err.text);
+		return EXIT_SALLYPORT_FAILED;
+	}
 	options_init(&options, &help, argc, argv);
 	status = read_options(&options, &arguments);
 	if (status >= 0)

@@ -154,17 +154,6 @@ int environment_add_option(struct environment *environment, const char *option, 
 	return 0;
 }
 
-/* FORMAT with PATH in the place of its "%s". */
-static struct slice make_value(const char *format, const char *path, char *out, size_t size)
-{
-	const char *mark = strstr(format, "%s");
-	size_t before = mark ? (size_t)(mark - format) : strlen(format);
-	int used = snprintf(out, size, "%.*s%s%s", (int)before, format, mark ? path : "",
-			    mark ? mark + 2 : "");
-
-	return slice_of(out, (size_t)used < size ? (size_t)used : size - 1);
-}
-
 int environment_add_trust(struct environment *environment, const char *folder, bool java)
 {
 	static const char *const files[] = {
@@ -177,13 +166,14 @@ int environment_add_trust(struct environment *environment, const char *folder, b
 
 	for (size_t i = 0; i < count; i++) {
 		char path[512], value[2048];
+		int length;
 
 		if (variables[i].file == BUNDLE_JAVA && !java)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, files[variables[i].file]);
-		if (environment_set(environment, variables[i].name,
-				    make_value(variables[i].format, path, value, sizeof(value))) <
-		    0)
+		length = bundle_variable_value(&variables[i], path, value, sizeof(value));
+		if (length < 0 || environment_set(environment, variables[i].name,
+						  slice_of(value, (size_t)length)) < 0)
 			return -ENOMEM;
 	}
 	return 0;

@@ -257,16 +257,18 @@ struct paths {
 
 /* The sandbox is told of places by names that do not depend on where it looks from. A place that
  * does not exist needs no protection. */
-static void add_place(struct arena *arena, const char *path, const char **list, size_t *count)
+static int add_place(struct arena *arena, const char *path, const char **list, size_t *count)
 {
 	cleanup_free char *real = realpath(path, NULL);
 	struct slice copy;
 
-	if (!real || *count == SUPERVISOR_PATHS_MAX)
-		return;
+	if (!real)
+		return errno == ENOMEM ? -ENOMEM : 0;
 	copy = arena_copy(arena, slice_from_text(real));
-	if (copy.ptr)
-		list[(*count)++] = copy.ptr;
+	if (!copy.ptr || *count == SUPERVISOR_PATHS_MAX)
+		return -ENOMEM;
+	list[(*count)++] = copy.ptr;
+	return 0;
 }
 
 static void add_file(struct paths *paths, const char *name, const struct buffer *content)
@@ -276,11 +278,12 @@ static void add_file(struct paths *paths, const char *name, const struct buffer 
 									buffer_slice(content)};
 }
 
-static void collect_paths(struct supervisor *supervisor, struct paths *paths)
+static int collect_paths(struct supervisor *supervisor, struct paths *paths)
 {
 	const struct policy *policy = supervisor->setup->policy;
 	struct arena *arena = &supervisor->environment.arena;
 	const char *const *known = bundle_known_paths();
+	int rc = 0;
 
 	*paths = (struct paths){0};
 	add_file(paths, "ca.pem", &supervisor->ca_pem);
@@ -289,15 +292,21 @@ static void collect_paths(struct supervisor *supervisor, struct paths *paths)
 	for (size_t i = 0; known[i] && i < 16; i++)
 		paths->overlays[paths->overlay_count++] = (struct steer_overlay){known[i],
 										 "ca-bundle.pem"};
-	for (size_t i = 0; i < policy->secret_count; i++) {
+	for (size_t i = 0; i < policy->secret_count && rc == 0; i++) {
 		if (policy->secrets[i].from.kind == POLICY_FROM_FILE)
-			add_place(arena, policy->secrets[i].from.name, paths->masked,
-				  &paths->masked_count);
+			rc = add_place(arena, policy->secrets[i].from.name, paths->masked,
+				       &paths->masked_count);
 	}
-	add_place(arena, supervisor->pump.journal.path, paths->masked, &paths->masked_count);
-	add_place(arena, supervisor->setup->policy_path, paths->read_only, &paths->read_only_count);
-	for (size_t i = 0; i < policy->ca_count; i++)
-		add_place(arena, policy->ca_files[i], paths->read_only, &paths->read_only_count);
+	if (rc == 0)
+		rc = add_place(arena, supervisor->pump.journal.path, paths->masked,
+			       &paths->masked_count);
+	if (rc == 0)
+		rc = add_place(arena, supervisor->setup->policy_path, paths->read_only,
+			       &paths->read_only_count);
+	for (size_t i = 0; i < policy->ca_count && rc == 0; i++)
+		rc = add_place(arena, policy->ca_files[i], paths->read_only,
+			       &paths->read_only_count);
+	return rc;
 }
 
 static int launch_sandbox(struct supervisor *supervisor, struct steer_sockets *sockets,
@@ -307,7 +316,10 @@ static int launch_sandbox(struct supervisor *supervisor, struct steer_sockets *s
 	struct steer_plan plan;
 	int rc;
 
-	collect_paths(supervisor, &paths);
+	rc = collect_paths(supervisor, &paths);
+	if (rc < 0)
+		return error_set_code(err, rc,
+				      "cannot collect what is to be hidden from the sandbox");
 	plan = (struct steer_plan){
 		.argv = supervisor->setup->argv,
 		.envp = supervisor->environment.list,

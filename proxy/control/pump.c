@@ -14,6 +14,8 @@ int pump_open(struct pump *pump, const char *path, const char *sandbox, struct e
 	rc = audit_ring_create(&pump->ring, AUDIT_RING_BYTES, err);
 	if (rc < 0)
 		journal_close(&pump->journal);
+	/* A worker may speak for its own sandbox only. */
+	pump->ring.sandbox = sandbox;
 	return rc;
 }
 

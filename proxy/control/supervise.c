@@ -13,6 +13,7 @@
 
 enum {
 	SERVERS_CHECK_MS = 5000,
+	LOG_BUSY_MS = 2,
 	WORKER_END_TIMEOUT_MS = 5000,
 	LOG_END_TIMEOUT_MS = 10000,
 };
@@ -24,15 +25,20 @@ static const int passed_on[] = {SIGHUP,	 SIGINT,  SIGQUIT, SIGTERM,
 
 static int catch_signals(struct supervisor *supervisor)
 {
-	sigset_t set;
+	sigset_t set, stops;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
 		sigaddset(&set, passed_on[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* Giving the terminal back from the background must not stop us. */
-	signal(SIGTTOU, SIG_IGN);
+	/* The terminal stops whole process groups; we stop when the command has. */
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTTIN);
+	sigaddset(&stops, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &stops, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on the size of files is told by an error, as a full disk is. */
+	signal(SIGXFSZ, SIG_IGN);
 	supervisor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return supervisor->signals < 0 ? -errno : 0;
 }
@@ -74,9 +80,10 @@ static void handle_event(struct supervisor *supervisor, const struct steer_event
 		supervisor->status = W_EXITCODE(EXIT_SALLYPORT_FAILED, 0);
 		break;
 	case STEER_EVENT_STOPPED:
-		stop_along(supervisor);
+		supervisor->stopped = true;
 		break;
 	default:
+		supervisor->stopped = false;
 		break;
 	}
 }
@@ -85,8 +92,12 @@ static void handle_events(struct supervisor *supervisor)
 {
 	struct steer_event event;
 
+	/* All that is there is read first: the command may have gone on since it stopped. */
 	while (supervisor->status < 0 && steer_next_event(&supervisor->sandbox, &event) > 0)
 		handle_event(supervisor, &event);
+	if (supervisor->stopped && supervisor->status < 0)
+		stop_along(supervisor);
+	supervisor->stopped = false;
 }
 
 /* Without its worker the sandbox has no way out: its connections are broken, and new ones are
@@ -147,22 +158,24 @@ static void tell_new_servers(struct supervisor *supervisor)
 
 static void drain_log(struct supervisor *supervisor)
 {
-	uint64_t wakes;
-	ssize_t ignored = read(supervisor->pump.ring.wake_fd, &wakes, sizeof(wakes));
+	uint64_t before = supervisor->pump.ring.tail;
 
-	(void)ignored;
 	supervisor->log_state = pump_run(&supervisor->pump);
+	supervisor->log_is_busy = supervisor->pump.ring.tail != before;
 	if (supervisor->log_state != ERROR_SYNTAX || !supervisor->worker_alive)
 		return;
 	say("the engine's record of verdicts is damaged; the engine is ended");
 	kill(supervisor->worker, SIGKILL);
 }
 
-/* How long may be slept: not at all when records have come since they were last looked for. */
+/* How long may be slept: not at all when records have come since they were last looked for. While
+ * they come, they are looked for now and then, so that the worker need not wake us for each. */
 static int sleep_ms(struct supervisor *supervisor)
 {
 	if (supervisor->pump.blocked)
 		return PUMP_RETRY_MS;
+	if (supervisor->log_is_busy)
+		return LOG_BUSY_MS;
 	if (supervisor->log_state > 0 || !audit_ring_prepare_sleep(&supervisor->pump.ring))
 		return 0;
 	return SERVERS_CHECK_MS;
@@ -174,7 +187,10 @@ static void turn(struct supervisor *supervisor)
 		{supervisor->signals, POLLIN, 0},
 		{supervisor->sandbox_alive ? supervisor->sandbox.control : -1, POLLIN, 0},
 		{supervisor->worker_alive ? supervisor->worker_socket : -1, POLLIN, 0},
-		{supervisor->pump.blocked ? -1 : supervisor->pump.ring.wake_fd, POLLIN, 0},
+		{supervisor->pump.blocked || supervisor->log_is_busy
+			 ? -1
+			 : supervisor->pump.ring.wake_fd,
+		 POLLIN, 0},
 	};
 	int ready = poll(waiting, 4, sleep_ms(supervisor));
 

@@ -32,11 +32,12 @@ struct supervisor {
 	char system_bundle[4096]; /* of trusted roots; empty: none */
 	char servers[1024];	  /* name servers that the worker was told */
 	int64_t servers_read_us;
-	int signals;   /* signalfd */
-	bool stopped;  /* the command is stopped, and so were we */
-	int log_state; /* what pump_run() said last */
-	int status;    /* of the command, as from waitpid(2); -1: not known yet */
-	bool ending;   /* the worker was told to end */
+	int signals;	  /* signalfd */
+	bool stopped;	  /* the command is stopped, and so were we */
+	bool log_is_busy; /* records came when they were last looked for */
+	int log_state;	  /* what pump_run() said last */
+	int status;	  /* of the command, as from waitpid(2); -1: not known yet */
+	bool ending;	  /* the worker was told to end */
 };
 
 /* Makes everything but the command. On failure all of it is gone. */

@@ -9,12 +9,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* Room for the address, and for what else the maker of the socket may have asked for. */
 union control {
-	char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	char bytes[256];
 	struct cmsghdr align;
 };
-
-_Static_assert(sizeof(struct in6_pktinfo) >= sizeof(struct in_pktinfo), "one buffer for both");
 
 int dns_udp_prepare(int fd)
 {

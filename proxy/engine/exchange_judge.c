@@ -105,22 +105,24 @@ static bool decide(struct exchange *exchange, const struct path *path, struct an
 	policy_decide_request(exchange->sandbox->policy, &asked, &exchange->verdict);
 	if (exchange->verdict.allow)
 		return true;
-	policy_suggest(&asked, exchange->allow_with, sizeof(exchange->allow_with));
-	answer->allow_with = exchange->allow_with;
-	if (!refuse_by_policy(exchange, answer, exchange->verdict.reason)) {
+	if (refuse_by_policy(exchange, answer, exchange->verdict.reason))
+		return true;
+	if (policy_suggest(&asked, exchange->allow_with, sizeof(exchange->allow_with)))
 		answer->allow_with = exchange->allow_with;
-		return false;
-	}
-	return true;
+	return false;
 }
 
-/* Fields by which a server may take the method for another than the one that was judged (threat
- * P12). */
+/* Fields by which a server may take the method or the path for another than the one that was judged
+ * (threats P11, P12). */
 static void strip_overrides(struct exchange *exchange)
 {
-	http_fields_remove(&exchange->request.fields, FIELD_X_HTTP_METHOD);
-	http_fields_remove(&exchange->request.fields, FIELD_X_HTTP_METHOD_OVERRIDE);
-	http_fields_remove(&exchange->request.fields, FIELD_X_METHOD_OVERRIDE);
+	static const enum http_field_id overrides[] = {
+		FIELD_X_HTTP_METHOD,  FIELD_X_HTTP_METHOD_OVERRIDE, FIELD_X_METHOD_OVERRIDE,
+		FIELD_X_ORIGINAL_URL, FIELD_X_REWRITE_URL,
+	};
+
+	for (size_t i = 0; i < sizeof(overrides) / sizeof(overrides[0]); i++)
+		http_fields_remove(&exchange->request.fields, overrides[i]);
 }
 
 static void describe_misuse(struct exchange *exchange, const struct secret_misuse *misuse)
@@ -212,6 +214,27 @@ static bool plan_secrets(struct exchange *exchange, struct path *path, struct an
 	return canonicalise(exchange, path, answer) && decide(exchange, path, answer);
 }
 
+/* The connection was refused when its name was known; what would allow this very request can be
+ * told now. */
+static bool refuse_connection(struct exchange *exchange, struct answer *answer)
+{
+	const struct client_facts *facts = exchange->facts;
+	struct http_message *request = &exchange->request;
+	struct policy_request asked;
+	struct path path;
+	const char *why;
+
+	exchange->verdict.rule = facts->refusal.rule;
+	refuse(answer, facts->refusal_status, facts->refusal.reason);
+	if (facts->refusal_status != 403 || request->path.len == 0 ||
+	    path_canonicalise(request->path, &exchange->arena, &path, &why) < 0)
+		return false;
+	asked = question(exchange, &path);
+	if (policy_suggest(&asked, exchange->allow_with, sizeof(exchange->allow_with)))
+		answer->allow_with = exchange->allow_with;
+	return false;
+}
+
 bool exchange_judge(struct exchange *exchange, struct answer *answer)
 {
 	const struct client_facts *facts = exchange->facts;
@@ -220,15 +243,15 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 	*answer = (struct answer){0};
 	if (exchange->sandbox->killed)
 		return refuse(answer, 403, "the sandbox has ended");
-	if (facts->is_refused) {
-		exchange->verdict.rule = facts->refusal.rule;
-		return refuse(answer, facts->refusal_status, facts->refusal.reason);
-	}
+	if (facts->is_refused)
+		return refuse_connection(exchange, answer);
 	if (!check_authority(exchange, answer) || !check_upgrade(exchange, answer) ||
-	    !canonicalise(exchange, &path, answer) || !decide(exchange, &path, answer) ||
-	    !plan_secrets(exchange, &path, answer) || !check_body(exchange, answer))
+	    !canonicalise(exchange, &path, answer) || !decide(exchange, &path, answer))
 		return false;
+	/* Before secrets are planned, as the plan knows fields by their place. */
 	strip_overrides(exchange);
+	if (!plan_secrets(exchange, &path, answer) || !check_body(exchange, answer))
+		return false;
 	exchange->would_deny |= facts->would_deny;
 	if (facts->would_deny && !exchange->would_reason)
 		exchange->would_reason = facts->refusal.reason;

@@ -44,8 +44,8 @@ int jail_begin(pid_t parent, const int *keep, size_t count, struct error *err)
 	return fd_close_except(3, keep, count);
 }
 
-/* No user is mapped into the new namespace: the worker is nobody there, and needs to be nobody else. (Its maps could not be
- * written anyway: what is not dumpable has a /proc of root's.) */
+/* No user is mapped into the new namespace: the worker is nobody there, and needs to be nobody
+ * else. (Its maps could not be written anyway: what is not dumpable has a /proc of root's.) */
 static int enter_namespaces(struct error *err)
 {
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) < 0)

@@ -34,7 +34,6 @@ static const int allowed[] = {
 	 */
 	SCMP_SYS(accept4),
 	SCMP_SYS(connect),
-	SCMP_SYS(bind), /* c-ares */
 	SCMP_SYS(getsockname),
 	SCMP_SYS(getpeername),
 	SCMP_SYS(getsockopt),
@@ -110,6 +109,14 @@ static int add_lists(scmp_filter_ctx filter)
 	return rc;
 }
 
+static int allow_when(scmp_filter_ctx filter, int call, unsigned int argument, scmp_datum_t mask,
+		      scmp_datum_t value)
+{
+	const struct scmp_arg_cmp condition = {argument, SCMP_CMP_MASKED_EQ, mask, value};
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
+}
+
 /* Calls that are allowed with some arguments only. */
 static int add_conditions(scmp_filter_ctx filter)
 {
@@ -118,18 +125,14 @@ static int add_conditions(scmp_filter_ctx filter)
 	int rc = 0;
 
 	for (size_t i = 0; i < 2 && rc == 0; i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+		rc = allow_when(filter, SCMP_SYS(socket), 0, 0xffffffff, (scmp_datum_t)families[i]);
 	for (size_t i = 0; i < sizeof(fcntls) / sizeof(fcntls[0]) && rc == 0; i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				      SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]));
+		rc = allow_when(filter, SCMP_SYS(fcntl), 1, 0xffffffff, (scmp_datum_t)fcntls[i]);
 	/* Memory that is made or made over is never executable. */
 	if (rc == 0)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		rc = allow_when(filter, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
 	if (rc == 0)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		rc = allow_when(filter, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fstat), 0);
 	/* stdio asks whether stderr is a terminal. */

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/random.h"
+#include "proxy/dns/wire.h"
 #include "proxy/engine/nameserver_answer.h"
 #include "proxy/engine/nameserver_socket.h"
 
@@ -14,16 +15,13 @@ enum {
 	CHANNELS = 2,
 	SOCKETS_MAX = 2 * RESOLVER_SERVERS_MAX, /* UDP and TCP to each */
 	QUESTIONS_PER_PORT = 32,
-	EDNS_BYTES = 1232, /* no fragments, as on the sandbox's side */
-	CLASS_IN = 1,
-	TYPE_A = 1,
-	TYPE_AAAA = 28,
 };
 
 struct channel {
 	ares_channel ares;
 	struct nameserver *nameserver;
 	bool has_servers;
+	bool without_edns;
 	ev_io sockets[SOCKETS_MAX]; /* fd -1: free */
 	ev_timer timer;
 	size_t open;  /* questions not answered yet; at 0 c-ares closes the sockets */
@@ -33,16 +31,16 @@ struct channel {
 
 struct nameserver {
 	struct ev_loop *loop;
+	double timeout_s; /* of a first try */
 	struct channel channels[CHANNELS];
 	size_t current;
-	bool without_edns;
 	struct list again; /* questions that must be asked anew */
 };
 
 struct question {
 	struct list node;
 	struct nameserver *nameserver;
-	struct channel *channel;
+	struct channel *channel; /* chosen once: EDNS is given up channel by channel */
 	enum nameserver_family family;
 	bool without_edns;
 	nameserver_callback *callback;
@@ -86,7 +84,7 @@ static void on_answer(void *context, int status, int timeouts, unsigned char *by
 		return;
 	}
 	if (nameserver_is_format_error(bytes, len) && !question->without_edns) {
-		nameserver->without_edns = true;
+		channel->without_edns = true;
 		list_append(&nameserver->again, &question->node);
 		return;
 	}
@@ -111,37 +109,35 @@ static struct channel *pick_channel(struct nameserver *nameserver)
 	return current;
 }
 
-/* Timeouts only move away, so a running timer is early at worst. */
+/* A timer that is set for the next first try to run out, or earlier, is early at worst. */
 static void arm_timer(struct channel *channel)
 {
-	struct ev_loop *loop = channel->nameserver->loop;
+	struct nameserver *nameserver = channel->nameserver;
 	struct timeval left;
 
-	if (channel->open == 0) {
-		ev_timer_stop(loop, &channel->timer);
+	if (channel->open > 0 && ev_is_active(&channel->timer) &&
+	    ev_timer_remaining(nameserver->loop, &channel->timer) <= nameserver->timeout_s)
 		return;
-	}
-	if (ev_is_active(&channel->timer) || !ares_timeout(channel->ares, NULL, &left))
+	ev_timer_stop(nameserver->loop, &channel->timer);
+	if (channel->open == 0 || !ares_timeout(channel->ares, NULL, &left))
 		return;
 	/* c-ares counts in milliseconds, rounded down. */
 	ev_timer_set(&channel->timer, (double)left.tv_sec + (double)left.tv_usec / 1e6 + 0.001, 0.);
-	ev_timer_start(loop, &channel->timer);
+	ev_timer_start(nameserver->loop, &channel->timer);
 }
 
 static void question_send(struct question *question)
 {
-	struct nameserver *nameserver = question->nameserver;
-	struct channel *channel = pick_channel(nameserver);
-	int type = question->family == NAMESERVER_A ? TYPE_A : TYPE_AAAA;
+	struct channel *channel = question->channel;
+	int type = question->family == NAMESERVER_A ? DNS_TYPE_A : DNS_TYPE_AAAA;
 	unsigned char *bytes = NULL;
 	unsigned short id;
 	int len, status;
 
-	question->channel = channel;
-	question->without_edns = nameserver->without_edns;
+	question->without_edns = channel->without_edns;
 	random_bytes(&id, sizeof(id));
-	status = ares_create_query(question->name, CLASS_IN, type, id, 1, &bytes, &len,
-				   question->without_edns ? 0 : EDNS_BYTES);
+	status = ares_create_query(question->name, DNS_CLASS_IN, type, id, 1, &bytes, &len,
+				   question->without_edns ? 0 : DNS_UDP_MAX_BYTES);
 	if (status != ARES_SUCCESS || !channel->has_servers) {
 		ares_free_string(bytes);
 		/* Names under .onion are not in DNS (RFC 7686), and c-ares knows. */
@@ -232,7 +228,7 @@ static int channel_create(struct channel *channel, int timeout_ms, int tries)
 		.lookups = lookups,
 		.sock_state_cb = watch_socket,
 		.sock_state_cb_data = channel,
-		.ednspsz = EDNS_BYTES,
+		.ednspsz = DNS_UDP_MAX_BYTES,
 	};
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
 		   ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_EDNSPSZ | ARES_OPT_SERVERS |
@@ -284,6 +280,7 @@ int nameserver_create(struct ev_loop *loop, const struct server_list *servers, i
 	}
 	if (rc == 0) {
 		made->loop = loop;
+		made->timeout_s = timeout_ms / 1000.;
 		list_init(&made->again);
 	}
 	for (size_t i = 0; rc == 0 && i < CHANNELS; i++) {
@@ -320,11 +317,11 @@ int nameserver_set_servers(struct nameserver *nameserver, const struct server_li
 {
 	int rc = 0;
 
-	nameserver->without_edns = false;
 	for (size_t i = 0; i < CHANNELS; i++) {
 		struct channel *channel = &nameserver->channels[i];
 		int set;
 
+		channel->without_edns = false;
 		ares_cancel(channel->ares);
 		arm_timer(channel);
 		set = channel_set_servers(channel, servers);
@@ -343,6 +340,7 @@ int nameserver_ask(struct nameserver *nameserver, const struct host *name,
 		return -ENOMEM;
 	list_init(&question->node);
 	question->nameserver = nameserver;
+	question->channel = pick_channel(nameserver);
 	question->family = family;
 	question->callback = callback;
 	question->context = context;

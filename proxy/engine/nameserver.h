@@ -8,9 +8,8 @@
  *                 none (an empty root) from rand(), which can be guessed.
  *   ports         c-ares keeps one socket to a server while any question is open. There are two
  *                 channels, used by turns, so that a port serves a bounded number of questions.
- *   sockets       made by our own functions: the fewest system calls, no SIGPIPE, and an empty
- *                 datagram is not taken for an error. They also see why a server refused, which
- *                 c-ares does not say.
+ *   sockets       made by our own functions: the fewest system calls, and no SIGPIPE. They also see
+ *                 why a server refused, which c-ares does not say.
  *   EDNS          RFC 6891, without options; given up for servers that answer FORMERR to it.
  *
  * A question cannot be called back: it runs its course, and its asker must be there for its answer.

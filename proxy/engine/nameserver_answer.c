@@ -4,15 +4,7 @@
 #include <string.h>
 
 #include "base/cursor.h"
-
-enum rcode {
-	RCODE_NOERROR = 0,
-	RCODE_FORMERR = 1,
-	RCODE_SERVFAIL = 2,
-	RCODE_NXDOMAIN = 3,
-	RCODE_NOTIMP = 4,
-	RCODE_REFUSED = 5,
-};
+#include "proxy/dns/wire.h"
 
 static const struct outcome_row {
 	int error;
@@ -106,9 +98,9 @@ static enum nameserver_outcome read_addresses(enum nameserver_family family,
 static enum nameserver_outcome outcome_of_rcode(int rcode)
 {
 	switch (rcode) {
-	case RCODE_NXDOMAIN:
+	case DNS_NXDOMAIN:
 		return NAMESERVER_NO_SUCH_NAME;
-	case RCODE_REFUSED:
+	case DNS_REFUSED:
 		return NAMESERVER_REFUSED;
 	default:
 		return NAMESERVER_FAILED;
@@ -117,7 +109,7 @@ static enum nameserver_outcome outcome_of_rcode(int rcode)
 
 enum nameserver_outcome nameserver_judge_status(int status, int rcode)
 {
-	if (rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP || rcode == RCODE_REFUSED)
+	if (rcode == DNS_SERVFAIL || rcode == DNS_NOTIMP || rcode == DNS_REFUSED)
 		return outcome_of_rcode(rcode);
 	switch (status) {
 	case ARES_ETIMEOUT:
@@ -131,7 +123,7 @@ enum nameserver_outcome nameserver_judge_status(int status, int rcode)
 
 bool nameserver_is_format_error(const unsigned char *bytes, int len)
 {
-	return rcode_of(bytes, len) == RCODE_FORMERR;
+	return rcode_of(bytes, len) == DNS_FORMERR;
 }
 
 void nameserver_read_answer(enum nameserver_family family, const unsigned char *bytes, int len,
@@ -140,6 +132,6 @@ void nameserver_read_answer(enum nameserver_family family, const unsigned char *
 	int rcode = rcode_of(bytes, len);
 
 	*answer = (struct nameserver_answer){0};
-	answer->outcome = rcode == RCODE_NOERROR ? read_addresses(family, bytes, len, answer)
-						 : outcome_of_rcode(rcode);
+	answer->outcome = rcode == DNS_NOERROR ? read_addresses(family, bytes, len, answer)
+					       : outcome_of_rcode(rcode);
 }

@@ -1,6 +1,5 @@
 #include "proxy/engine/nameserver_socket.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,13 +38,7 @@ static ares_ssize_t receive(ares_socket_t fd, void *bytes, size_t size, int flag
 	int *rcode = context;
 
 	*rcode = -1;
-	if (!from)
-		return got;
-	if (got == 0) {
-		errno = EAGAIN;
-		return -1;
-	}
-	if (got >= HEADER_BYTES)
+	if (from && got >= HEADER_BYTES)
 		*rcode = ((const uint8_t *)bytes)[RCODE_OFFSET] & RCODE_MASK;
 	return got;
 }

@@ -188,13 +188,28 @@ static struct origin *open_new(struct sandbox *sandbox, struct exchange *exchang
 	return origin;
 }
 
+/* A request that may not be sent twice goes on a kept connection only if that is still there: its
+ * end may have come, and wait to be read. */
+static struct origin *take_kept(struct sandbox *sandbox, const struct http_message *request)
+{
+	bool may_repeat = http_method_is_idempotent(request->method);
+	struct origin *origin;
+
+	do {
+		origin = origin_pool_take(sandbox, request->scheme, &request->host, request->port);
+		if (!origin || may_repeat || stream_is_quiet(&origin->stream))
+			return origin;
+		origin_close(origin);
+	} while (true);
+}
+
 struct origin *origin_acquire(struct sandbox *sandbox, struct exchange *exchange, bool fresh)
 {
 	const struct http_message *request = &exchange->request;
 	struct origin *origin = NULL;
 
 	if (!fresh)
-		origin = origin_pool_take(sandbox, request->scheme, &request->host, request->port);
+		origin = take_kept(sandbox, request);
 	if (!origin) {
 		origin = open_new(sandbox, exchange);
 		exchange->origin = origin;

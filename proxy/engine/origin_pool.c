@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "proxy/engine/limits.h"
@@ -25,12 +24,12 @@ void origin_pool_free(struct origin_pool *pool)
 static struct slice make_key(enum policy_scheme scheme, const struct host *host, uint16_t port,
 			     char key[HOST_AUTHORITY_MAX + 8])
 {
-	char authority[HOST_AUTHORITY_MAX + 1];
-	int used;
+	size_t length;
 
-	host_format_authority(host, port, 0, authority);
-	used = snprintf(key, HOST_AUTHORITY_MAX + 8, "%d/%s", (int)scheme, authority);
-	return slice_of(key, (size_t)used);
+	key[0] = (char)('0' + scheme);
+	key[1] = '/';
+	length = host_format_authority(host, port, 0, key + 2);
+	return slice_of(key, 2 + length);
 }
 
 struct origin *origin_pool_take(struct sandbox *sandbox, enum policy_scheme scheme,

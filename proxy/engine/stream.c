@@ -194,6 +194,13 @@ ssize_t stream_read(struct stream *stream, char *bytes, size_t size)
 	return got;
 }
 
+bool stream_is_quiet(const struct stream *stream)
+{
+	char byte;
+
+	return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 void stream_pause(struct stream *stream)
 {
 	stream->paused = true;

@@ -105,6 +105,9 @@ void stream_stage_commit(struct stream *stream, size_t len);
 /* Whether the owner must stop writing until drained(). */
 bool stream_is_congested(struct stream *stream);
 
+/* Whether the peer has sent nothing, not even its end, that is still to be read. */
+bool stream_is_quiet(const struct stream *stream);
+
 /* Ends our half: what is queued is sent first, then close_notify, then FIN. */
 void stream_shutdown(struct stream *stream);
 

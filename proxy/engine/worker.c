@@ -1,6 +1,7 @@
 #include "proxy/engine/worker.h"
 
 #include <malloc.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "proxy/engine/message.h"
 #include "proxy/engine/jail.h"
 #include "proxy/engine/sandbox.h"
+
+enum { KEYS_HEAP_BYTES = 64 << 10 };
 
 struct worker {
 	const struct worker_setup *setup;
@@ -68,6 +71,8 @@ static void start(struct worker *worker, const struct worker_setup *setup)
 		fail(worker, &err);
 	say_set_fd(-1);
 	raise_limits();
+	/* The private keys of the authority go there. */
+	CRYPTO_secure_malloc_init(KEYS_HEAP_BYTES, 32);
 	worker->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOTIMERFD);
 	if (!worker->loop) {
 		error_set(&err, -ENOMEM, "cannot make an event loop");

@@ -1,7 +1,5 @@
 #include "proxy/http/h1_write.h"
 
-#include <stdio.h>
-
 #include "base/error.h"
 
 static int write_field(struct writer *out, struct slice name, struct slice value)
@@ -40,11 +38,8 @@ static int write_fields(struct writer *out, const struct http_fields *fields)
 
 static void write_length(struct writer *out, uint64_t length)
 {
-	char text[24];
-	int used = snprintf(text, sizeof(text), "%llu", (unsigned long long)length);
-
 	writer_text(out, "Content-Length: ");
-	writer_bytes(out, slice_of(text, (size_t)used));
+	writer_decimal(out, length);
 	writer_text(out, "\r\n");
 }
 
@@ -105,7 +100,7 @@ int h1_write_request(struct writer *out, const struct http_message *message, str
 				       : "TE: trailers\r\nConnection: TE\r\n");
 	else if (close)
 		writer_text(out, "Connection: close\r\n");
-	return finish(out, write_fields(out, &message->fields), framing);
+	return finish(out, write_fields(out, &message->fields), (int)framing);
 }
 
 static enum h1_framing response_framing(const struct http_message *message, uint8_t minor)
@@ -121,18 +116,18 @@ int h1_write_response(struct writer *out, const struct http_message *message, ui
 		      bool close)
 {
 	enum h1_framing framing = response_framing(message, minor);
-	char line[80];
-	int used;
 
 	if (message->status < 100 || message->status > 599)
 		return ERROR_SYNTAX;
-	used = snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", message->status,
-			http_reason_phrase(message->status));
-	writer_bytes(out, slice_of(line, (size_t)used));
+	writer_text(out, "HTTP/1.1 ");
+	writer_decimal(out, (uint64_t)message->status);
+	writer_text(out, " ");
+	writer_text(out, http_reason_phrase(message->status));
+	writer_text(out, "\r\n");
 	write_framing(out, framing, message->body_bytes);
 	if (close || framing == H1_FRAME_CLOSE)
 		writer_text(out, "Connection: close\r\n");
-	return finish(out, write_fields(out, &message->fields), framing);
+	return finish(out, write_fields(out, &message->fields), (int)framing);
 }
 
 size_t h1_write_chunk_size(size_t len, char text[H1_CHUNK_OVERHEAD_BYTES])

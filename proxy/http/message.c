@@ -29,6 +29,8 @@ static const struct {
 	{SLICE_LITERAL("x-http-method"), FIELD_X_HTTP_METHOD},
 	{SLICE_LITERAL("x-http-method-override"), FIELD_X_HTTP_METHOD_OVERRIDE},
 	{SLICE_LITERAL("x-method-override"), FIELD_X_METHOD_OVERRIDE},
+	{SLICE_LITERAL("x-original-url"), FIELD_X_ORIGINAL_URL},
+	{SLICE_LITERAL("x-rewrite-url"), FIELD_X_REWRITE_URL},
 };
 
 _Static_assert(sizeof(known_fields) / sizeof(known_fields[0]) == FIELD_ID_COUNT - 1,

@@ -153,16 +153,31 @@ static int check_text(const struct secret_store *store, struct secret_plan *plan
 	return strip_text(store, arena, text);
 }
 
-static int add_item(struct secret_plan *plan, const struct secret_entry *entry,
-		    const struct policy_use *use, size_t field)
+/* What a rewriting of one field needs to know. */
+struct field_context {
+	const struct uses *uses;
+	struct secret_plan *plan;
+	size_t field;
+	enum policy_slot_kind kind;
+	struct slice name;
+	enum secret_place place;
+	bool strip;
+	int error;
+};
+
+static int add_item(struct field_context *context, const struct secret_entry *entry,
+		    const struct policy_use *use)
 {
+	struct secret_plan *plan = context->plan;
+	size_t field = context->field;
+
 	for (size_t i = 0; i < plan->item_count; i++) {
 		if (plan->items[i].use == use && plan->items[i].field == field)
 			return 0;
 	}
 	if (plan->item_count == SECRET_ITEMS_MAX)
 		return ERROR_LIMIT;
-	plan->items[plan->item_count++] = (struct secret_item){entry, use, field};
+	plan->items[plan->item_count++] = (struct secret_item){entry, use, field, context->name};
 	return 0;
 }
 
@@ -186,18 +201,6 @@ static bool decode_basic(struct slice value, char *out, size_t size, struct slic
 	return true;
 }
 
-/* What a rewriting of one field needs to know. */
-struct field_context {
-	const struct uses *uses;
-	struct secret_plan *plan;
-	size_t field;
-	enum policy_slot_kind kind;
-	struct slice name;
-	enum secret_place place;
-	bool strip;
-	int error;
-};
-
 /* Sorts the placeholders in TEXT, a part of a field, into planned ones and misuses. */
 static int sort_part(const struct secret_store *store, struct field_context *context,
 		     struct slice text)
@@ -212,7 +215,7 @@ static int sort_part(const struct secret_store *store, struct field_context *con
 							context->name);
 
 		if (use)
-			rc = add_item(context->plan, entry, use, context->field);
+			rc = add_item(context, entry, use);
 		else if (secret_plan_note(context->plan, entry, context->place) == SECRET_STRIPPED)
 			context->strip = true;
 		at = hit.start + hit.length;
@@ -534,6 +537,8 @@ int secret_plan_apply(const struct secret_store *store, struct secret_plan *plan
 		struct slice result;
 		int rc;
 
+		if (item->field >= message->fields.count || field->name.ptr != item->name.ptr)
+			return ERROR_MISMATCH;
 		plan->originals[plan->applied] = field->value;
 		if (is_done(plan, plan->applied))
 			continue;

@@ -43,7 +43,8 @@ const char *secret_place_name(enum secret_place place);
 struct secret_item {
 	const struct secret_entry *entry;
 	const struct policy_use *use;
-	size_t field; /* index into the message's fields */
+	size_t field;	   /* index into the message's fields */
+	struct slice name; /* of that field: if another one stands there, nothing is put in */
 };
 
 enum secret_action {

@@ -1,5 +1,7 @@
 #include "proxy/secret/store.h"
 
+#include "policy/slot.h"
+
 enum { TEXTS_MAX_BYTES = 4 << 20 };
 
 int secret_store_init(struct secret_store *store, struct error *err)
@@ -17,42 +19,10 @@ void secret_store_free(struct secret_store *store)
 	*store = (struct secret_store){0};
 }
 
-static bool has_slot(const struct policy_secret *secret, enum policy_slot_kind kind)
-{
-	for (size_t i = 0; i < secret->use_count; i++) {
-		if (secret->uses[i].slot.kind == kind)
-			return true;
-	}
-	return false;
-}
-
-static int check_bytes(const struct policy_secret *secret, struct slice value, struct error *err)
-{
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.ptr[i];
-
-		if (c == '\r' || c == '\n' || c == '\0')
-			return error_set(
-				err, ERROR_CONFIG,
-				"secret %s: the value has a %s at byte %zu, which would break "
-				"HTTP framing; remove it from the source",
-				secret->name,
-				c == '\r'   ? "carriage return"
-				: c == '\n' ? "line feed"
-					    : "NUL byte",
-				i + 1);
-		if (c < 0x20 || c == 0x7f)
-			return error_set(
-				err, ERROR_CONFIG,
-				"secret %s: the value has a control character at byte %zu, "
-				"which cannot stand in an HTTP field",
-				secret->name, i + 1);
-	}
-	return 0;
-}
-
 int secret_check_value(const struct policy_secret *secret, struct slice value, struct error *err)
 {
+	const char *why;
+
 	if (value.len == 0)
 		return error_set(err, ERROR_CONFIG, "secret %s: the value is empty", secret->name);
 	if (value.len > SECRET_VALUE_MAX_BYTES)
@@ -60,16 +30,14 @@ int secret_check_value(const struct policy_secret *secret, struct slice value, s
 				 "secret %s: the value has %zu bytes, more than the %d that are "
 				 "supported",
 				 secret->name, value.len, SECRET_VALUE_MAX_BYTES);
-	if (value.ptr[0] == ' ' || value.ptr[value.len - 1] == ' ')
-		return error_set(err, ERROR_CONFIG,
-				 "secret %s: the value begins or ends with a space", secret->name);
-	if (has_slot(secret, POLICY_SLOT_BASIC_USER) && slice_find_char(value, ':') < value.len)
-		return error_set(
-			err, ERROR_CONFIG,
-			"secret %s: the value has a colon, which cannot stand in the user of "
-			"Basic authentication (RFC 7617 section 2)",
-			secret->name);
-	return check_bytes(secret, value, err);
+	for (size_t i = 0; i < secret->use_count; i++) {
+		const struct policy_slot *slot = &secret->uses[i].slot;
+
+		if (slot_check_value(slot, value, &why) < 0)
+			return error_set(err, ERROR_CONFIG, "secret %s: for %.*s: %s", secret->name,
+					 SLICE_ARGS(slot->text), why);
+	}
+	return 0;
 }
 
 int secret_store_add(struct secret_store *store, const struct policy_secret *secret,

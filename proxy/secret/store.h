@@ -38,9 +38,8 @@ struct secret_store {
 int secret_store_init(struct secret_store *store, struct error *err);
 void secret_store_free(struct secret_store *store);
 
-/* Checks that VALUE can stand in the slots of SECRET: not empty, not too long, no control bytes
- * (CR, LF and NUL among them, threat S12), no colon for a Basic user. The error names the secret
- * and never shows the value. */
+/* Checks that VALUE can stand in the slots of SECRET (policy/slot.h; threat S12), and its length.
+ * The error names the secret and never shows the value. */
 int secret_check_value(const struct policy_secret *secret, struct slice value, struct error *err);
 
 /* Adds a secret; VALUE is copied to locked memory. */

@@ -82,7 +82,7 @@ static int resolve_existing_part(char *path, size_t size)
 		if (slash == path)
 			strcpy(path, "/");
 	}
-	if (strcmp(resolved, "/") == 0)
+	if (rest[0] && strcmp(resolved, "/") == 0)
 		resolved[0] = '\0';
 	if ((size_t)snprintf(path, size, "%s%s", resolved, rest) >= size)
 		return -ENAMETOOLONG;

@@ -1,25 +1,19 @@
 #include "proxy/steer/init.h"
 
-#include <poll.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "proxy/steer/command.h"
+#include "proxy/steer/confine.h"
 #include "proxy/steer/control.h"
-#include "proxy/steer/forget.h"
 #include "proxy/steer/interior.h"
-
-struct init {
-	int control;	/* to the supervisor */
-	int command_fd; /* to COMMAND's process; -1 once it has executed COMMAND, or failed to */
-	int signals;	/* signalfd, for SIGCHLD */
-	pid_t command;	/* 0 when it is gone, or was never executed */
-};
 
 /* The supervisor's signal handlers would make us killable from inside: a signal that pid 1 has no
  * handler for is dropped by the kernel. SIGCHLD is only ever read from its descriptor. */
@@ -44,7 +38,7 @@ static int become_init(struct init *init, struct error *err)
 	/* Should the supervisor be gone already, then its end of the socket is too, and we shall
 	 * see that. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NAME, "sallyport-init");
+	prctl(PR_SET_NAME, INIT_NAME);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	init->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -91,101 +85,67 @@ static int fork_command(struct init *init, const struct steer_plan *plan,
 	return await_command(init, err);
 }
 
-static void report(const struct init *init, enum steer_event_kind kind, int value)
+/* Else a reader of the caller's pipe would wait for our end too. */
+static int leave_streams(struct error *err)
 {
-	/* A failure is the supervisor's end, which the loop sees. */
-	control_send_plain(init->control, CONTROL_EVENT, (int)kind, value);
-}
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-/* COMMAND's process says that it could not execute, or its end of the socket is gone: closed by
- * execve(2). */
-static void read_outcome(struct init *init)
-{
-	struct control_message message;
-	int rc = control_receive_plain(init->command_fd, &message);
-
-	cleanup_close_fd(&init->command_fd);
-	if (rc <= 0) {
-		report(init, STEER_EVENT_STARTED, 0);
-		return;
+	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++) {
+		if (dup2(null, fd) < 0)
+			return error_set_code(err, -errno, "cannot close the standard streams");
 	}
-	report(init, STEER_EVENT_EXEC_FAILED, message.detail);
-	init->command = 0;
+	if (null < 0)
+		return error_set_code(err, -errno, "cannot open /dev/null inside the sandbox");
+	close(null);
+	return 0;
 }
 
-static void report_command(struct init *init, int status)
+static int give_up_rights(struct error *err)
 {
-	if (WIFSTOPPED(status)) {
-		report(init, STEER_EVENT_STOPPED, WSTOPSIG(status));
-		return;
+	int rc = leave_streams(err);
+
+	if (rc == 0)
+		rc = confine_drop_capabilities(err);
+	if (rc == 0)
+		rc = confine_no_new_privileges(err);
+	return rc;
+}
+
+void init_write_arguments(const struct init *init, struct init_arguments *arguments)
+{
+	const int numbers[] = {init->control, init->command_fd, init->signals, init->command};
+
+	*arguments = (struct init_arguments){.texts = {INIT_NAME}};
+	for (int i = 0; i < INIT_ARGUMENTS; i++)
+		arguments->list[i] = arguments->texts[i];
+	for (int i = 1; i < INIT_ARGUMENTS; i++)
+		snprintf(arguments->texts[i], sizeof(arguments->texts[i]), "%d", numbers[i - 1]);
+}
+
+static char *find_libraries(void)
+{
+	for (char **variable = environ; *variable; variable++) {
+		if (strncmp(*variable, "LD_LIBRARY_PATH=", strlen("LD_LIBRARY_PATH=")) == 0)
+			return *variable;
 	}
-	if (WIFCONTINUED(status)) {
-		report(init, STEER_EVENT_CONTINUED, 0);
-		return;
-	}
-	if (init->command_fd >= 0)
-		read_outcome(init);
-	if (init->command)
-		report(init, STEER_EVENT_EXITED, status);
-	init->command = 0;
+	return NULL;
 }
 
-static void reap(struct init *init)
+/* Only returns when it fails. Of the environment nothing is kept but where the program's libraries
+ * are, without which it might not start. */
+static int execute_anew(const struct init *init, struct error *err)
 {
-	struct signalfd_siginfo ignored[16];
-	pid_t pid;
-	int status;
+	char *const kept[] = {find_libraries(), NULL};
+	int program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	struct init_arguments arguments;
 
-	while (read(init->signals, ignored, sizeof(ignored)) > 0)
-		;
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
-		if (pid == init->command)
-			report_command(init, status);
-	}
-}
-
-static void forward_signal(const struct init *init, int number, bool only_other_group)
-{
-	if (!init->command || number <= 0 || number >= NSIG)
-		return;
-	/* We are in the supervisor's process group ourselves. */
-	if (only_other_group && getpgid(init->command) == getpgrp())
-		return;
-	kill(init->command, number);
-}
-
-static void obey(struct init *init)
-{
-	struct control_message message;
-
-	/* The supervisor is gone, or out of its mind. The kernel ends everything with us. */
-	if (control_receive_plain(init->control, &message) <= 0)
-		_exit(0);
-	if (message.kind == CONTROL_START && init->command_fd >= 0)
-		control_send_plain(init->command_fd, CONTROL_START, 0, 0);
-	else if (message.kind == CONTROL_SIGNAL)
-		forward_signal(init, message.value, message.detail != 0);
-}
-
-static _Noreturn void watch(struct init *init)
-{
-	for (;;) {
-		struct pollfd watched[] = {
-			{.fd = init->command_fd, .events = POLLIN},
-			{.fd = init->signals, .events = POLLIN},
-			{.fd = init->control, .events = POLLIN},
-		};
-
-		if (poll(watched, 3, -1) < 0)
-			continue;
-		/* In this order, so that STARTED comes before EXITED. */
-		if (watched[0].revents)
-			read_outcome(init);
-		if (watched[1].revents)
-			reap(init);
-		if (watched[2].revents)
-			obey(init);
-	}
+	init_write_arguments(init, &arguments);
+	fcntl(init->control, F_SETFD, 0);
+	fcntl(init->command_fd, F_SETFD, 0);
+	fcntl(init->signals, F_SETFD, 0);
+	if (program >= 0)
+		fexecve(program, arguments.list, kept);
+	return error_set_code(err, -errno, "the sandbox's first process cannot start anew");
 }
 
 _Noreturn void init_main(const struct steer_plan *plan, const struct surroundings *surroundings,
@@ -201,11 +161,9 @@ _Noreturn void init_main(const struct steer_plan *plan, const struct surrounding
 	if (rc == 0)
 		rc = fork_command(&init, plan, surroundings, &err);
 	if (rc == 0)
-		rc = forget_everything(&err);
-	if (rc < 0) {
-		control_send_failure(control, &err);
-		_exit(1);
-	}
-	control_send_plain(control, CONTROL_READY, 0, 0);
-	watch(&init);
+		rc = give_up_rights(&err);
+	if (rc == 0)
+		execute_anew(&init, &err);
+	control_send_failure(control, &err);
+	_exit(1);
 }

@@ -65,8 +65,10 @@ int mounts_seal(const char *target, struct error *err)
 
 int mounts_make_directory(const char *path, mode_t mode, struct error *err)
 {
-	if (mkdir(path, mode) < 0 && errno != EEXIST)
-		return error_set_code(err, -errno, "cannot make the directory %s", path);
+	if (mkdir(path, mode) < 0)
+		return errno == EEXIST
+			       ? 0
+			       : error_set_code(err, -errno, "cannot make the directory %s", path);
 	/* Whatever the caller's umask. */
 	if (chmod(path, mode) < 0)
 		return error_set_code(err, -errno, "cannot set the mode of %s", path);
@@ -81,12 +83,10 @@ int mounts_make_parents(const char *path, struct error *err)
 		return error_set_code(err, -ENAMETOOLONG, "cannot make %s", path);
 	strcpy(prefix, path);
 	for (char *slash = strchr(prefix + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		struct stat status;
-		int rc = 0;
+		int rc;
 
 		*slash = '\0';
-		if (stat(prefix, &status) < 0)
-			rc = mounts_make_directory(prefix, 0755, err);
+		rc = mounts_make_directory(prefix, 0755, err);
 		if (rc < 0)
 			return rc;
 		*slash = '/';

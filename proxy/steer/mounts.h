@@ -35,6 +35,7 @@ int mounts_forbid_privileges(struct error *err);
 /* Makes the file system that is mounted at TARGET read-only, wherever else it may be bound. */
 int mounts_seal(const char *target, struct error *err);
 
+/* Leaves alone what exists. */
 int mounts_make_directory(const char *path, mode_t mode, struct error *err);
 
 /* Makes the directories above PATH, as far as they are missing. */

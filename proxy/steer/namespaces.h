@@ -14,8 +14,8 @@ struct identity {
 };
 
 /* Who INIT is in user namespace 1, given the caller. Never root, even if the caller is root of a
- * container: the kernel lets the root of a network namespace's owner write its sysctls, by uid
- * alone, and COMMAND has INIT's uid. */
+ * container: some sysctls of a namespace may be written by the root of the user namespace that owns
+ * it, by uid alone, and COMMAND has INIT's uid. */
 struct identity namespaces_inner(struct identity caller);
 
 /* Forks, the child being pid 1 of new user, network, mount, pid, ipc and uts namespaces. Returns
@@ -24,7 +24,7 @@ struct identity namespaces_inner(struct identity caller);
 pid_t namespaces_clone(int *pidfd);
 
 /* Maps INSIDE to OUTSIDE, and nothing else, in the calling process's new user namespace, and denies
- * setgroups. Leaves the process dumpable, as else it could not write its own maps. */
+ * setgroups. A process that is not dumpable is for as long as that takes. */
 int namespaces_map(struct identity inside, struct identity outside, struct error *err);
 
 /* What on this host can stand in the way of user namespaces. */

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "proxy/steer/netlink_message.h"
 
 enum {
 	BATCH_BYTES = 32 << 10,
@@ -360,7 +361,7 @@ static int read_answers(struct mnl_socket *socket, struct answers *answers)
 			continue;
 		if (got < 0)
 			return errno == EAGAIN ? -EBADMSG : -errno;
-		for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+		for (; netlink_message_fits(header, left); header = mnl_nlmsg_next(header, &left)) {
 			if (header->nlmsg_type == NLMSG_ERROR && take_answer(header, answers) < 0)
 				return -EBADMSG;
 		}

@@ -11,6 +11,7 @@
 
 #include "base/cursor.h"
 #include "base/error.h"
+#include "proxy/steer/netlink_message.h"
 
 enum {
 	DATAGRAM_MAX_BYTES = 64 << 10,
@@ -181,7 +182,7 @@ int packet_log_parse(struct slice datagram, packet_log_visit *visit, void *conte
 	const struct nlmsghdr *header = (const void *)datagram.ptr;
 	int left = (int)datagram.len, count = 0;
 
-	for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+	for (; netlink_message_fits(header, left); header = mnl_nlmsg_next(header, &left)) {
 		struct attributes attributes = {.payload = SLICE_EMPTY};
 		struct steer_packet packet;
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "proxy/steer/netlink_message.h"
 
 enum {
 	DNS_PORT = 53,
@@ -64,6 +65,10 @@ static int set_options(int fd, int family, int type)
 	/* So that the answer can come from the very address that was asked. */
 	if (rc == 0 && type == SOCK_DGRAM)
 		rc = enable(fd, level, four ? IP_PKTINFO : IPV6_RECVPKTINFO);
+	/* A steered connection occupies, as a local address of the accepted socket, what was
+	 * dialled. With this, a server inside may still listen on the same port. */
+	if (rc == 0 && type == SOCK_STREAM)
+		rc = enable(fd, SOL_SOCKET, SO_REUSEADDR);
 	return rc;
 }
 
@@ -142,7 +147,7 @@ static int await_acknowledgement(int fd)
 
 	if (got < 0)
 		return -errno;
-	if (!mnl_nlmsg_ok(header, (int)got) || header->nlmsg_type != NLMSG_ERROR ||
+	if (!netlink_message_fits(header, (int)got) || header->nlmsg_type != NLMSG_ERROR ||
 	    mnl_nlmsg_get_payload_len(header) < sizeof(*error))
 		return -EBADMSG;
 	error = mnl_nlmsg_get_payload(header);

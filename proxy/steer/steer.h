@@ -29,16 +29,16 @@
  * With the sockets gone (worker dead), TCP is reset and DNS gets port unreachable: nothing hangs,
  * nothing leaves. The sandbox's side keeps no copy of the sockets.
  *
- * What the host shares with the sandbox is its files, with the caller's rights to them. A unix
- * socket with a path is a way out of any network namespace: those that exist at launch are masked.
- * One that somebody makes later in a directory that is shared (/tmp, the home directory) is not;
- * nor is one bound by a relative path. A masked file that the host replaces by renaming another
- * over it becomes visible.
+ * What the host shares with the sandbox is its files, with the caller's rights to them; what others
+ * do with a file that COMMAND wrote (a synchronised folder, a shell's start file) is theirs. A unix
+ * socket with a path is a way out of any network namespace: those of the host's that exist at
+ * launch are masked. One that is made later in a directory that is shared (/tmp, the home
+ * directory) is not; nor one of another network namespace (a container, another sandbox), nor one
+ * bound by a relative path. A masked file that the host replaces by renaming another over it
+ * becomes visible.
  *
  * All functions are for the thread that called steer_launch(), which must be the only one of its
- * process at that time, and must live as long as the sandbox (the kernel ends INIT with it). INIT
- * is a fork of the caller: launch before secrets are read, or keep them in base/locked.h, which the
- * fork does not see.
+ * process at that time, and must live as long as the sandbox (the kernel ends INIT with it).
  */
 #ifndef PROXY_STEER_STEER_H
 #define PROXY_STEER_STEER_H
@@ -120,9 +120,18 @@ void steer_sandbox_init(struct steer_sandbox *sandbox);
  * steer_launch() as well. 0 or -EPERM. */
 int steer_check_caller(struct error *err);
 
+/* To be called first in main(): INIT executes this program anew, so that nothing of the
+ * supervisor's memory stays with it. Returns at once in every other process. */
+void steer_become_init(int argc, char **argv);
+
+/* Refuses standard streams that would be a way around the firewall: a directory, a network socket,
+ * a unix socket that may be pointed elsewhere. Those that are closed are opened to /dev/null. To be
+ * called before the program opens anything, as what it opens could else become a standard stream,
+ * and COMMAND's. Called by steer_launch() as well. 0 or a negated errno. */
+int steer_check_streams(struct error *err);
+
 /* Makes the sandbox and its sockets, all but COMMAND. On failure SANDBOX and SOCKETS are as the
- * _init functions leave them. Standard streams that would be a way around the firewall (a
- * directory, a network socket) are refused; those that are closed are opened to /dev/null. */
+ * _init functions leave them. */
 int steer_launch(const struct steer_plan *plan, struct steer_sandbox *sandbox,
 		 struct steer_sockets *sockets, struct error *err);
 
@@ -133,9 +142,9 @@ enum steer_event_kind {
 	STEER_EVENT_STARTED,
 	STEER_EVENT_EXEC_FAILED, /* value: errno of execve */
 	STEER_EVENT_STOPPED,	 /* value: the signal that stopped COMMAND */
-	STEER_EVENT_CONTINUED,
-	STEER_EVENT_EXITED, /* value: as from waitpid(2) */
-	STEER_EVENT_LOST,   /* INIT is gone, and with it everything in the sandbox */
+	STEER_EVENT_CONTINUED,	 /* left out if COMMAND exits at once */
+	STEER_EVENT_EXITED,	 /* value: as from waitpid(2) */
+	STEER_EVENT_LOST,	 /* INIT is gone, and with it everything in the sandbox */
 	STEER_EVENT_COUNT,
 };
 

@@ -20,8 +20,13 @@ static const char *const stream_names[] = {"standard input", "standard output", 
  * namespace reaches: the host's. A connected unix stream cannot, but a unix datagram socket can. */
 static bool is_harmless_socket(int fd)
 {
+	struct sockaddr_storage peer;
 	int domain, type;
-	socklen_t len = sizeof(domain);
+	socklen_t len = sizeof(peer);
+
+	if (getpeername(fd, (void *)&peer, &len) < 0)
+		return false;
+	len = sizeof(domain);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
 		return false;
@@ -76,7 +81,7 @@ static int open_null_as(int fd, const char *name, struct error *err)
 	return 0;
 }
 
-static int check_streams(struct error *err)
+int steer_check_streams(struct error *err)
 {
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
 		int rc;
@@ -103,13 +108,15 @@ static void find_terminal(struct surroundings *surroundings)
 static int find_workdir(const struct steer_plan *plan, struct surroundings *surroundings,
 			struct error *err)
 {
-	const char *wanted = plan->workdir ? plan->workdir : ".";
-
-	surroundings->workdir = realpath(wanted, NULL);
-	if (!surroundings->workdir)
+	surroundings->workdir = realpath(plan->workdir ? plan->workdir : ".", NULL);
+	if (surroundings->workdir)
+		return 0;
+	if (plan->workdir)
 		return error_set_code(err, -errno, "cannot enter the working directory %s",
-				      plan->workdir ? plan->workdir : "");
-	return 0;
+				      plan->workdir);
+	return error_set_code(err, -errno,
+			      "cannot tell the current directory, which COMMAND is to "
+			      "start in");
 }
 
 static const char *find_variable(const char *const *envp, const char *name)
@@ -123,16 +130,17 @@ static const char *find_variable(const char *const *envp, const char *name)
 	return NULL;
 }
 
+/* One that does not exist has nothing in it to hide. */
 static int find_runtime_dir(const struct steer_plan *plan, struct surroundings *surroundings)
 {
 	const char *path = getenv("XDG_RUNTIME_DIR");
 
 	if (!path || path[0] != '/')
 		path = find_variable(plan->envp, "XDG_RUNTIME_DIR");
-	if (!path || path[0] != '/' || path[1] == '\0')
+	if (!path || path[0] != '/')
 		return 0;
-	surroundings->runtime_dir = strdup(path);
-	return surroundings->runtime_dir ? 0 : -ENOMEM;
+	surroundings->runtime_dir = realpath(path, NULL);
+	return surroundings->runtime_dir || errno != ENOMEM ? 0 : -ENOMEM;
 }
 
 /* Unknown counts as piped. */
@@ -156,9 +164,6 @@ int surroundings_gather(const struct steer_plan *plan, struct surroundings *surr
 		.caller = {geteuid(), getegid()},
 		.core_dumps_are_piped = core_dumps_are_piped(),
 	};
-	rc = check_streams(err);
-	if (rc < 0)
-		return rc;
 	find_terminal(surroundings);
 	rc = find_workdir(plan, surroundings, err);
 	if (rc == 0 && find_runtime_dir(plan, surroundings) < 0)

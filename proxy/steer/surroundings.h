@@ -18,14 +18,13 @@ struct surroundings {
 	struct identity caller;
 	char *workdir;			    /* absolute */
 	char terminal[TERMINAL_NAME_BYTES]; /* of the standard streams; "" without one */
-	char *runtime_dir;		    /* XDG_RUNTIME_DIR, or NULL */
+	char *runtime_dir;		    /* what XDG_RUNTIME_DIR is, or NULL */
 	struct path_list unix_sockets;	    /* of the host, with a path outside /run */
 	struct path_list automounts;	    /* where a path is looked up on the network */
 	bool core_dumps_are_piped;	    /* to a program of the host's */
 };
 
-/* Also checks the standard streams, and opens those that are closed to /dev/null. On failure there
- * is nothing to free. */
+/* On failure there is nothing to free. */
 int surroundings_gather(const struct steer_plan *plan, struct surroundings *surroundings,
 			struct error *err);
 void surroundings_free(struct surroundings *surroundings);

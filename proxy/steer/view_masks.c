@@ -1,4 +1,5 @@
 /* The store, and what is put over places of the host out of it. */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #define EMPTY_FILE	VIEW_OWN_DIR "/empty-file"
 #define EMPTY_DIRECTORY VIEW_OWN_DIR "/empty-directory"
+#define DEAD_SOCKET	VIEW_OWN_DIR "/dead-socket"
 
 static int write_plan_files(const struct steer_plan *plan, struct error *err)
 {
@@ -27,6 +29,13 @@ static int write_plan_files(const struct steer_plan *plan, struct error *err)
 		if (rc < 0)
 			return rc;
 	}
+	return 0;
+}
+
+static int make_dead_socket(struct error *err)
+{
+	if (mknod(DEAD_SOCKET, S_IFSOCK | 0666, 0) < 0 || chmod(DEAD_SOCKET, 0666) < 0)
+		return error_set_code(err, -errno, "cannot make %s", DEAD_SOCKET);
 	return 0;
 }
 
@@ -45,6 +54,8 @@ int view_arrange_store(const struct view *view, struct error *err)
 		rc = mounts_write_file(EMPTY_FILE, 0, SLICE_EMPTY, err);
 	if (rc == 0)
 		rc = mounts_make_directory(EMPTY_DIRECTORY, 0555, err);
+	if (rc == 0)
+		rc = make_dead_socket(err);
 	if (rc == 0)
 		rc = write_plan_files(view->plan, err);
 	return rc;
@@ -136,27 +147,39 @@ int view_arrange_overlays(const struct view *view, struct error *err)
 	return rc;
 }
 
-static int mask(const char *path, struct error *err)
+/* A socket is masked by one that nobody listens on, so that programs are told just that. */
+static const char *mask_for(mode_t mode)
 {
-	struct stat status;
-	int rc;
-
-	if (stat(path, &status) < 0) {
-		rc = -errno;
-		return mounts_is_absent(rc) ? 0 : error_set_code(err, rc, "cannot hide %s", path);
-	}
-	rc = mounts_bind(S_ISDIR(status.st_mode) ? EMPTY_DIRECTORY : EMPTY_FILE, path, err);
-	return mounts_is_absent(rc) ? 0 : rc;
+	if (S_ISDIR(mode))
+		return EMPTY_DIRECTORY;
+	return S_ISSOCK(mode) ? DEAD_SOCKET : EMPTY_FILE;
 }
 
-/* A path that a socket was bound to may be a file by now, which is nobody's secret. */
-static int mask_socket(const char *path, struct error *err)
+/* What is examined is what is covered, whatever happens to the path meanwhile. */
+static int mask_opened(int fd, const char *path, bool only_socket, struct error *err)
 {
 	struct stat status;
+	char place[32];
 
-	if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+	if (fstat(fd, &status) < 0)
+		return error_set_code(err, -errno, "cannot hide %s", path);
+	if (only_socket && !S_ISSOCK(status.st_mode))
 		return 0;
-	return mask(path, err);
+	snprintf(place, sizeof(place), "/proc/self/fd/%d", fd);
+	if (mount(mask_for(status.st_mode), place, NULL, MS_BIND, NULL) < 0)
+		return error_set_code(err, -errno, "cannot hide %s", path);
+	return 0;
+}
+
+/* With ONLY_SOCKET, leaves alone what is not a socket: a path that one was bound to may be a file
+ * by now, and nobody's secret. */
+static int mask(const char *path, bool only_socket, struct error *err)
+{
+	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd >= 0)
+		return mask_opened(fd, path, only_socket, err);
+	return mounts_is_absent(-errno) ? 0 : error_set_code(err, -errno, "cannot hide %s", path);
 }
 
 int view_arrange_masks(const struct view *view, struct error *err)
@@ -166,11 +189,11 @@ int view_arrange_masks(const struct view *view, struct error *err)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sockets->count; i++)
-		rc = mask_socket(sockets->paths[i], err);
+		rc = mask(sockets->paths[i], true, err);
 	for (size_t i = 0; rc == 0 && i < automounts->count; i++)
-		rc = mask(automounts->paths[i], err);
+		rc = mask(automounts->paths[i], false, err);
 	for (size_t i = 0; rc == 0 && i < view->plan->masked_count; i++)
-		rc = mask(view->plan->masked[i], err);
+		rc = mask(view->plan->masked[i], false, err);
 	return rc;
 }
 

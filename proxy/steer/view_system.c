@@ -90,20 +90,25 @@ static int cover_var_run(struct error *err)
 	return mounts_bind("/run", "/var/run", err);
 }
 
-/* XDG_RUNTIME_DIR where it is not in /run. */
+static int make_in_run(const char *path, struct error *err)
+{
+	int rc = mounts_make_parents(path, err);
+
+	return rc < 0 ? rc : mounts_make_directory(path, 0700, err);
+}
+
+/* XDG_RUNTIME_DIR, be it in /run or not. */
 static int cover_runtime_dir(const struct view *view, struct error *err)
 {
 	const char *path = view->surroundings->runtime_dir;
-	struct stat status;
+	int rc;
 
-	if (!path)
+	if (!path || strcmp(path, "/") == 0)
 		return 0;
 	if (strncmp(path, "/run/", 5) == 0)
-		return mounts_make_parents(path, err) < 0 ? err->code
-							  : mounts_make_directory(path, 0700, err);
-	if (stat(path, &status) < 0 || !S_ISDIR(status.st_mode))
-		return 0;
-	return cover(path, "mode=0700,size=10%", err);
+		return make_in_run(path, err);
+	rc = cover(path, "mode=0700,size=10%", err);
+	return mounts_is_absent(rc) ? 0 : rc;
 }
 
 /* Directories that hold nothing but sockets, covered whole: so that a server that starts later is

@@ -84,24 +84,41 @@ static bool is_still_valid(SSL_SESSION *session)
 	       X509_cmp_current_time(X509_get0_notAfter(peer)) > 0;
 }
 
+/* Whether a session may be offered more than once: one of TLS 1.2, or the last ticket that there
+ * is. Using a ticket of TLS 1.3 twice tells an onlooker that the two connections belong together
+ * (RFC 8446 appendix C.4), which their addresses tell too. */
+static bool may_stay(const struct kept *kept, size_t index, SSL_SESSION *session)
+{
+	return SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION ||
+	       index + 1 == TLS_SESSIONS_PER_AUTHORITY || !kept->sessions[index + 1];
+}
+
+static void remove_session(struct kept *kept, size_t index)
+{
+	size_t behind = TLS_SESSIONS_PER_AUTHORITY - index - 1;
+
+	SSL_SESSION_free(kept->sessions[index]);
+	memmove(kept->sessions + index, kept->sessions + index + 1,
+		behind * sizeof(kept->sessions[0]));
+	kept->sessions[TLS_SESSIONS_PER_AUTHORITY - 1] = NULL;
+}
+
+/* A new reference to the newest session that still holds, or NULL. */
 static SSL_SESSION *take_session(struct tls_upstream *upstream, const char *key)
 {
 	struct kept *kept = find_kept(upstream, key);
 
-	for (size_t i = 0; kept && i < TLS_SESSIONS_PER_AUTHORITY; i++) {
-		SSL_SESSION *session = take_ptr(kept->sessions[i]);
+	while (kept && kept->sessions[0]) {
+		SSL_SESSION *session = kept->sessions[0];
 
-		if (!session)
+		if (!is_still_valid(session)) {
+			remove_session(kept, 0);
 			continue;
-		/* A TLS 1.2 session may be used again; a TLS 1.3 ticket should not be (RFC 8446
-		 * appendix C.4), and every connection brings a new one. */
-		if (is_still_valid(session)) {
-			if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION &&
-			    SSL_SESSION_up_ref(session))
-				kept->sessions[i] = session;
-			return session;
 		}
-		SSL_SESSION_free(session);
+		SSL_SESSION_up_ref(session);
+		if (!may_stay(kept, 0, session))
+			remove_session(kept, 0);
+		return session;
 	}
 	return NULL;
 }
@@ -242,7 +259,10 @@ static int set_peer(SSL *ssl, const struct host *host)
 
 	if (len)
 		return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address, len);
-	return SSL_set1_host(ssl, host->text) && SSL_set_tlsext_host_name(ssl, host->text);
+	/* SSL_set_tlsext_host_name(), without its cast of a const away. */
+	return SSL_set1_host(ssl, host->text) &&
+	       SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+			(void *)(uintptr_t)host->text);
 }
 
 /* The key of kept sessions is hung on the SSL; tls_end_session() frees it. */

@@ -24,7 +24,7 @@
 
 enum {
 	TLS_SESSIONS_MAX = 1024,	/* authorities with kept sessions */
-	TLS_SESSIONS_PER_AUTHORITY = 2, /* newest first */
+	TLS_SESSIONS_PER_AUTHORITY = 8, /* newest first */
 };
 
 struct tls_upstream;

@@ -1,256 +1,240 @@
-"""A program in a sandbox that does what the test says, so that a test can move the client and the origin by turns."""
+"""What runs inside a sandbox for the attack tests: it is sent functions and calls them (see attacker.Inside).
+
+The names in this file are there for those functions. Nothing of the test's own process is.
+"""
 import ast
-import subprocess
+import errno
+import functools
+import os
+import socket
+import ssl
+import struct
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-AGENT = r'''
-import ast, hashlib, os, socket, ssl, struct, sys, threading, time
 
-class Client:
-    """A connection of which every byte is the test's. TLS is done in memory, so that its end and TCP's can be told apart."""
+def connect(host, port, timeout=15):
+    return socket.create_connection((host, port), timeout)
 
-    def __init__(self, host, port=None, tls=True, sni=None, address=None, session=None, alpn=None, local=None):
-        port = port or (443 if tls else 80)
-        self.host, self.rest, self.how = host, b"", None
-        self.socket = socket.create_connection((address or host, port), 20)
-        self.socket.settimeout(20)
-        self.tls = None
-        if tls:
-            self.context = session.context if session else ssl.create_default_context()
-            self.context.check_hostname = sni is None
-            if alpn:
-                self.context.set_alpn_protocols(alpn)
-            self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-            self.tls = self.context.wrap_bio(self.incoming, self.outgoing, server_hostname=host if sni is None else (sni or None),
-                                             session=session.tls.session if session else None)
-            self._do(self.tls.do_handshake)
 
-    def _flush(self):
-        data = self.outgoing.read()
-        if data:
-            self.socket.sendall(data)
+@functools.cache
+def context(alpn=("http/1.1",), verify=True):
+    made = ssl.create_default_context()
+    if alpn:
+        made.set_alpn_protocols(list(alpn))
+    if not verify:
+        made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    return made
 
-    def _do(self, step, *arguments):
-        while True:
-            try:
-                value = step(*arguments)
-                self._flush()
-                return value
-            except ssl.SSLWantReadError:
-                self._flush()
-                data = self.socket.recv(65536)
-                if data:
-                    self.incoming.write(data)
-                else:
-                    self.incoming.write_eof()
 
-    def send(self, data):
-        if self.tls:
-            self.tls.write(data)
-            self._flush()
-        else:
-            self.socket.sendall(data)
+def secure(host, port=443, name=None, alpn=("http/1.1",), verify=True, to=None, timeout=15):
+    """TLS to HOST, or to the address TO, with NAME (HOST if not given) as server name."""
+    plain = connect(to or host, port, timeout)
+    return context(alpn, verify).wrap_socket(plain, server_hostname=name or host)
 
-    def receive(self, size=65536):
-        """Some bytes; b"" at the end, and then `how` says which: close_notify, fin, truncated (FIN without close_notify), reset."""
-        if self.how:
-            return b""
-        try:
-            data = self._do(self.tls.read, size) if self.tls else self.socket.recv(size)
-            if not data:
-                self.how = "close_notify" if self.tls else "fin"
-            return data
-        except ConnectionResetError:
-            self.how = "reset"
-        except ssl.SSLZeroReturnError:
-            self.how = "close_notify"
-        except ssl.SSLError as error:
-            self.how = "truncated" if "EOF" in str(error) else str(error)
-        return b""
 
-    def until(self, marker):
-        while marker not in self.rest:
-            data = self.receive()
-            if not data:
-                raise EOFError(f"{self.how}, after {self.rest!r}")
-            self.rest += data
-        found, self.rest = self.rest.split(marker, 1)
-        return found + marker
-
-    def exactly(self, size):
-        while len(self.rest) < size:
-            data = self.receive()
-            if not data:
-                raise EOFError(f"{self.how}, after {len(self.rest)} of {size} bytes")
-            self.rest += data
-        found, self.rest = self.rest[:size], self.rest[size:]
-        return found
-
-    def to_end(self):
-        """(all that comes, how it ended)"""
-        while True:
-            data = self.receive()
-            if not data:
-                found, self.rest = self.rest, b""
-                return found, self.how
-            self.rest += data
-
-    def response(self, method="GET"):
-        """(status, fields in lower case, body, trailer fields, how it ended when the end of the connection ends it)"""
-        head = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
-        status = int(head[0].split(" ")[1])
-        fields = {}
-        for line in head[1:]:
-            if line:
-                name, value = line.split(": ", 1)
-                fields.setdefault(name.lower(), []).append(value)
-        fields = {name: ", ".join(values) for name, values in fields.items()}
-        if method == "HEAD" or status < 200 or status in (204, 304):
-            return status, fields, b"", {}, None
-        if "content-length" in fields:
-            return status, fields, self.exactly(int(fields["content-length"])), {}, None
-        if fields.get("transfer-encoding") == "chunked":
-            body, trailers = b"", {}
-            while True:
-                size = int(self.until(b"\r\n"), 16)
-                if size == 0:
-                    break
-                body += self.exactly(size)
-                if self.exactly(2) != b"\r\n":
-                    raise ValueError("a chunk that does not end")
-            while True:
-                line = self.until(b"\r\n")[:-2].decode("latin-1")
-                if not line:
-                    return status, fields, body, trailers, None
-                name, value = line.split(": ", 1)
-                trailers[name.lower()] = value
-        body, how = self.to_end()
-        return status, fields, body, {}, how
-
-    def quiet(self, seconds):
-        """Whether nothing comes for so long."""
-        if self.rest or (self.tls and self.tls.pending()):
-            return False
-        self.socket.settimeout(seconds)
-        try:
-            data = self.receive()
-            self.rest += data
-            return False
-        except TimeoutError:
-            return True
-        finally:
-            self.socket.settimeout(20)
-
-    def finish(self):
-        """Closes our half: close_notify, then FIN."""
-        if self.tls:
-            try:
-                self.tls.unwrap()
-            except ssl.SSLError:
-                pass
-            self._flush()
-        self.socket.shutdown(socket.SHUT_WR)
-
-    def fin(self):
-        """Closes our half by FIN alone."""
-        self.socket.shutdown(socket.SHUT_WR)
-
-    def close(self):
-        self.socket.close()
-
-    def reset(self):
-        if self.socket.fileno() < 0:
-            return
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
-
-    def resumed(self):
-        return self.tls.session_reused
-
-    def version(self):
-        return self.tls.version()
-
-    def certificate(self):
-        return self.tls.getpeercert()
-
-clients, scope = {}, {}
-scope.update(globals())
-
-def call(kind, *arguments):
-    if kind == "open":
-        number, values = arguments
-        if "session" in values:
-            values["session"] = clients[values["session"]]
-        clients[number] = Client(**values)
-        return None
-    if kind == "client":
-        number, name, values = arguments
-        return getattr(clients[number], name)(*values)
-    code, values = arguments
-    scope.update(values)
-    scope.pop("result", None)
-    exec(code, scope)
-    return scope.get("result")
-
-for line in sys.stdin:
+def receive(stream, first=15, quiet=0.6, limit=1 << 22):
+    """(bytes, how it ended): "eof", "reset", "quiet" (nothing more came), "error" (TLS is broken off)."""
+    data = b""
+    stream.settimeout(first)
     try:
-        answer = ("ok", call(*ast.literal_eval(line)))
-    except Exception as error:
-        answer = ("error", type(error).__name__, str(error))
-    print(repr(answer), flush=True)
-'''
+        while len(data) < limit:
+            piece = stream.recv(65536)
+            if not piece:
+                return data, "eof"
+            data += piece
+            stream.settimeout(quiet)
+    except (TimeoutError, socket.timeout):
+        return data, "quiet"
+    except ssl.SSLEOFError:
+        return data, "eof without close_notify"
+    except ssl.SSLError as error:
+        return data, f"error {error.reason}"
+    except OSError as error:
+        return data, "reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else f"error {error.errno}"
+    return data, "limit"
 
 
-class RemoteError(Exception):
-    """An exception in the sandbox; `kind` is its class."""
-
-    def __init__(self, kind, text):
-        super().__init__(f"{kind}: {text}")
-        self.kind = kind
-
-
-class Inside:
-    """The program. One call at a time; run() may leave threads behind."""
-
-    def __init__(self, box, env=None, options=()):
-        self.box, self.opened = box, 0
-        self.process = box.start(["/usr/bin/python3", "-u", "-c", AGENT], env=env, options=options, stdin=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, text=True)
-        self.run("")
-
-    def _call(self, *call):
-        self.process.stdin.write(repr(call) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise EOFError(f"the program ended with {self.process.wait(10)}")
-        answer = ast.literal_eval(line)
-        if answer[0] == "error":
-            raise RemoteError(*answer[1:])
-        return answer[1]
-
-    def run(self, code, **values):
-        """Executes CODE with the names in VALUES; what it assigns to `result`."""
-        return self._call("run", code, values)
-
-    def connect(self, host, **values):
-        self.opened += 1
-        if "session" in values:
-            values["session"] = values["session"].number
-        self._call("open", self.opened, {"host": host, **values})
-        return RemoteClient(self, self.opened)
-
-    def close(self):
-        """The exit status."""
-        self.process.stdin.close()
-        self.process.stdout.close()
-        return self.process.wait(30)
+def send_pieces(stream, pieces, pause=0.02):
+    """Sends PIECES one by one; what the peer does not want any more is not sent."""
+    try:
+        for piece in pieces:
+            stream.sendall(piece)
+            if len(pieces) > 1:
+                time.sleep(pause)
+    except OSError:
+        pass
 
 
-class RemoteClient:
-    """The methods of Client, above."""
+def exchange(host, pieces, port=443, tls=True, quiet=0.6, first=15):
+    """Sends PIECES (bytes, or a list of them) over a new connection; what comes back, as receive() gives it."""
+    try:
+        stream = secure(host, port) if tls else connect(host, port)
+    except OSError as error:
+        return b"", f"no connection: {error}"
+    with stream:
+        send_pieces(stream, [pieces] if isinstance(pieces, bytes) else pieces)
+        return receive(stream, first, quiet)
 
-    def __init__(self, inside, number):
-        self.inside, self.number = inside, number
 
-    def __getattr__(self, name):
-        return lambda *values: self.inside._call("client", self.number, name, values)
+def in_parallel(function, cases, workers=24):
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda case: function(*case), cases))
+
+
+def errno_name(call, *arguments):
+    """The name of the error that CALL raises, or what it returns if it raises none."""
+    try:
+        return call(*arguments)
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error))
+
+
+def run(argv, timeout=20, **options):
+    import subprocess
+    done = subprocess.run(argv, capture_output=True, timeout=timeout, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def ask(name, kind=1, server="198.18.0.1", port=53, tcp=False, timeout=3, raw=None, family=socket.AF_INET):
+    """A DNS question; the whole answer as bytes, or b"" when none came."""
+    query = raw if raw is not None else question(name, kind)
+    if tcp:
+        with socket.create_connection((server, port), timeout) as stream:
+            stream.sendall(struct.pack("!H", len(query)) + query)
+            answer = b""
+            while len(answer) < 2 or len(answer) < 2 + struct.unpack("!H", answer[:2])[0]:
+                piece = stream.recv(4096)
+                if not piece:
+                    return b""
+                answer += piece
+            return answer[2:]
+    with socket.socket(family, socket.SOCK_DGRAM) as stream:
+        stream.settimeout(timeout)
+        stream.sendto(query, (server, port))
+        try:
+            return stream.recvfrom(4096)[0]
+        except OSError:
+            return b""
+
+
+def question(name, kind=1, qclass=1, ident=0x1234):
+    """NAME may be bytes of labels already (ending in the root's zero)."""
+    if isinstance(name, str):
+        labels = [label.encode("latin-1") for label in name.rstrip(".").split(".") if label]
+        name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+    return struct.pack("!HHHHHH", ident, 0x0100, 1, 0, 0, 0) + name + struct.pack("!HH", kind, qclass)
+
+
+def rcode(answer):
+    return answer[3] & 15 if len(answer) >= 12 else None
+
+
+def addresses(answer):
+    """The addresses in ANSWER's answer section; names in it may be compressed."""
+    if len(answer) < 12:
+        return []
+    count, at, found = struct.unpack("!H", answer[6:8])[0], 12, []
+    while answer[at]:
+        at += 1 + answer[at]
+    at += 5
+    for _ in range(count):
+        while answer[at] and answer[at] < 192:
+            at += 1 + answer[at]
+        at += 2 if answer[at] >= 192 else 1
+        kind, _, _, size = struct.unpack("!HHIH", answer[at:at + 10])
+        data = answer[at + 10:at + 10 + size]
+        if kind in (1, 28):
+            found.append(socket.inet_ntop(socket.AF_INET if kind == 1 else socket.AF_INET6, data))
+        at += 10 + size
+    return found
+
+
+def vector(size, data):
+    return len(data).to_bytes(size, "big") + data
+
+
+def extension(kind, data):
+    return struct.pack("!H", kind) + vector(2, data)
+
+
+def server_name(*names, kind=0):
+    return extension(0, vector(2, b"".join(bytes([kind]) + vector(2, name) for name in names)))
+
+
+def client_hello(*extensions, name=None, tls13=False, ciphers=(0xc02b, 0xc02c, 0xcca9, 0x1301, 0x1302), version=0x0303, session=b"",
+                 compression=b"\0", share=None):
+    """A ClientHello message, of TLS 1.2 alone (so that the answer is in the open) or of 1.3 too. NAME (bytes) makes a server_name;
+    EXTENSIONS go in front of the usual ones."""
+    usual = [extension(10, vector(2, b"\0\x1d\0\x17")), extension(11, b"\1\0"),
+             extension(13, vector(2, b"\4\3\5\3\x08\4\4\1")), extension(23, b"")]
+    if tls13:
+        usual += [extension(43, vector(1, b"\3\4\3\3")), extension(51, vector(2, b"\0\x1d" + vector(2, share or os.urandom(32))))]
+    names = [server_name(name)] if name is not None else []
+    body = (struct.pack("!H", version) + os.urandom(32) + vector(1, session)
+            + vector(2, b"".join(struct.pack("!H", c) for c in ciphers)) + vector(1, compression)
+            + vector(2, b"".join([*names, *extensions, *usual])))
+    return b"\1" + vector(3, body)
+
+
+def records(message, size=1 << 14, version=0x0301):
+    """MESSAGE in handshake records of SIZE bytes."""
+    return [b"\x16" + struct.pack("!H", version) + vector(2, message[i:i + size]) for i in range(0, len(message), size)]
+
+
+def greet(host, pieces, port=443, quiet=0.4):
+    """Sends PIECES (records of a hello, or parts of them); what the answer is: ("certificate", DER), ("hello",) for a ServerHello of
+    TLS 1.3, ("alert", number), ("eof",), ("reset",), or ("other", bytes)."""
+    stream = connect(host, port)
+    with stream:
+        send_pieces(stream, pieces)
+        return classify(*receive(stream, 15, quiet))
+
+
+def classify(raw, end="quiet"):
+    messages, at = b"", 0
+    while len(raw) >= at + 5:
+        kind, size = raw[at], struct.unpack("!H", raw[at + 3:at + 5])[0]
+        data = raw[at + 5:at + 5 + size]
+        if kind == 21 and not messages:
+            return "alert", data[1] if len(data) > 1 else None
+        if kind == 22:
+            messages += data
+        at += 5 + size
+    at = 0
+    while len(messages) >= at + 4:
+        kind, size = messages[at], int.from_bytes(messages[at + 1:at + 4], "big")
+        body = messages[at + 4:at + 4 + size]
+        if kind == 11:
+            return "certificate", body[6:6 + int.from_bytes(body[3:6], "big")]
+        at += 4 + size
+    if messages[:1] == b"\2":
+        return ("hello",)
+    return (end,) if not raw else ("other", raw[:100])
+
+
+def _serve():
+    commands = os.fdopen(os.dup(0), "r")
+    results = os.fdopen(os.dup(1), "w")
+    nothing = os.open("/dev/null", os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    print("ready", file=results, flush=True)
+    for line in commands:
+        name, source, arguments = ast.literal_eval(line)
+        space = dict(globals()) if name else globals()
+        try:
+            exec(compile(source, name or "taught", "exec"), space)
+            if not name:
+                print("('returned', None)", file=results, flush=True)
+                continue
+            outcome = ("returned", space[name](*arguments))
+        except BaseException as error:
+            outcome = ("raised", type(error).__name__, getattr(error, "errno", None), str(error))
+        print(repr(outcome), file=results, flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

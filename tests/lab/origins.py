@@ -200,12 +200,15 @@ class Connection:
         head, self.rest = self.rest.split(b"\r\n\r\n", 1)
         return head + b"\r\n\r\n"
 
+    def _receive_more(self):
+        data = self.recv()
+        if not data:
+            raise EOFError("the stream ended early")
+        self.rest += data
+
     def read_exactly(self, size):
         while len(self.rest) < size:
-            data = self.recv()
-            if not data:
-                raise EOFError("the stream ended early")
-            self.rest += data
+            self._receive_more()
         body, self.rest = self.rest[:size], self.rest[size:]
         return body
 
@@ -217,12 +220,12 @@ class Connection:
             body = b""
             while True:
                 while b"\r\n" not in self.rest:
-                    self.rest += self.recv()
+                    self._receive_more()
                 size, self.rest = self.rest.split(b"\r\n", 1)
                 size = int(size, 16)
                 if size == 0:
                     while not (self.rest.startswith(b"\r\n") or b"\r\n\r\n" in self.rest):
-                        self.rest += self.recv()
+                        self._receive_more()
                     self.rest = self.rest[2:] if self.rest.startswith(b"\r\n") else self.rest.split(b"\r\n\r\n", 1)[1]
                     return head, body
                 body += self.read_exactly(size)

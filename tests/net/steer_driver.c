@@ -6,9 +6,9 @@
  *                [--print-times] COMMAND [ARG...]
  *
  * The worker answers TCP with a line that tells the address that was dialled and where from, then
- * echoes; it answers every A query with 203.0.113.7 and every AAAA query with 2001:db8::7. FILE
- * gets a line for each event and each packet refused. The exit status is COMMAND's, as a shell
- * gives it; 125 if the launch failed.
+ * echoes, until it is sent the line "bye"; it answers every A query with 203.0.113.7 and every AAAA
+ * query with 2001:db8::7. FILE gets a line for each event and each packet refused. The exit status
+ * is COMMAND's, as a shell gives it; 125 if the launch failed.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -200,17 +201,25 @@ static void log_packet(void *context, const struct steer_packet *packet)
 		 destination, packet->destination_port);
 }
 
+static void log_lost(uint64_t total)
+{
+	log_line("lost %llu", (unsigned long long)total);
+}
+
 /* The worker keeps the sockets, and nothing else that the supervisor has. */
 static pid_t start_worker(struct steer_sandbox *sandbox, struct steer_sockets *sockets)
 {
-	pid_t pid = fork();
+	static const struct worker_listener listener = {log_packet, log_lost};
+	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0) {
 		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
 		close(sandbox->control);
 		close(sandbox->pidfd);
-		worker_run(sockets, log_packet);
-		_exit(1);
+		worker_run(sockets, &listener);
 	}
 	return pid;
 }
@@ -321,7 +330,7 @@ static void end(struct supervisor *supervisor)
 		return;
 	/* Time for the last packets refused, which the kernel holds back for a moment. */
 	usleep(30 * 1000);
-	kill(supervisor->worker, SIGTERM);
+	kill(supervisor->worker, SIGKILL);
 	waitpid(supervisor->worker, NULL, 0);
 }
 
@@ -334,8 +343,12 @@ int main(int argc, char **argv)
 	double start, launched, ended;
 	struct error err;
 
+	steer_become_init(argc, argv);
 	if (!memory)
 		fail("out of memory");
+	if (steer_check_streams(&err) < 0)
+		fail(err.text);
+	prctl(PR_SET_DUMPABLE, 0);
 	read_options(&options, argc, argv);
 	fill_plan(memory, &options, argv + optind);
 	start = milliseconds();

@@ -112,12 +112,15 @@ static void serve_dns_tcp(int fd)
 		fd_write_all(fd, slice_of(bytes, len + 2));
 }
 
+/* False when the connection is over: the client ended it, or said that we should. */
 static bool echo(int fd)
 {
 	char bytes[4096];
 	ssize_t got = recv(fd, bytes, sizeof(bytes), 0);
 
-	return got > 0 && fd_write_all(fd, slice_of(bytes, (size_t)got)) == 0;
+	if (got <= 0 || slice_equal(slice_of(bytes, (size_t)got), SLICE_LITERAL("bye\n")))
+		return false;
+	return fd_write_all(fd, slice_of(bytes, (size_t)got)) == 0;
 }
 
 struct worker {
@@ -165,8 +168,16 @@ static void serve_connections(struct worker *worker)
 	worker->count = kept;
 }
 
-static void serve(struct worker *worker,
-		  void (*visit)(void *context, const struct steer_packet *packet))
+static void read_log(struct worker *worker, const struct worker_listener *listener, int fd)
+{
+	uint64_t lost = worker->log.lost;
+
+	steer_read_log(fd, listener->packet, NULL, &worker->log);
+	if (worker->log.lost != lost)
+		listener->lost(worker->log.lost);
+}
+
+static void serve(struct worker *worker, const struct worker_listener *listener)
 {
 	struct pollfd *watched = worker->watched;
 
@@ -180,11 +191,10 @@ static void serve(struct worker *worker,
 			accept_dns(watched[4 + i].fd);
 	}
 	if (watched[6].revents)
-		steer_read_log(watched[6].fd, visit, NULL, &worker->log);
+		read_log(worker, listener, watched[6].fd);
 }
 
-void worker_run(struct steer_sockets *sockets,
-		void (*visit)(void *context, const struct steer_packet *packet))
+_Noreturn void worker_run(struct steer_sockets *sockets, const struct worker_listener *listener)
 {
 	static struct worker worker;
 	const int fds[FIXED_SOCKETS] = {
@@ -197,6 +207,6 @@ void worker_run(struct steer_sockets *sockets,
 		worker.watched[worker.count++] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	for (;;) {
 		if (poll(worker.watched, worker.count, -1) > 0)
-			serve(&worker, visit);
+			serve(&worker, listener);
 	}
 }

@@ -4,8 +4,13 @@
 
 #include "proxy/steer/steer.h"
 
+/* What the worker says of refused packets. */
+struct worker_listener {
+	void (*packet)(void *context, const struct steer_packet *packet);
+	void (*lost)(uint64_t total); /* whenever there are more */
+};
+
 /* Serves the sockets until it is killed. */
-void worker_run(struct steer_sockets *sockets,
-		void (*visit)(void *context, const struct steer_packet *packet));
+_Noreturn void worker_run(struct steer_sockets *sockets, const struct worker_listener *listener);
 
 #endif

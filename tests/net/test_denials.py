@@ -4,7 +4,7 @@ import re
 import time
 import unittest
 
-from lab.inside import Inside
+from lab.puppet import Puppet
 from lab.namespaces import wait_until
 from lab.origins import Nginx
 from lab.sandbox import Sandbox
@@ -40,7 +40,7 @@ class Denials(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.box = Sandbox(WORLD, cls.policy)
-        cls.inside = Inside(cls.box)
+        cls.inside = Puppet(cls.box)
 
     @classmethod
     def tearDownClass(cls):
@@ -324,7 +324,7 @@ class Observed(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.box = Sandbox(WORLD, POLICY + "mode: observe\n")
-        cls.inside = Inside(cls.box)
+        cls.inside = Puppet(cls.box)
         WORLD.name("unnamed.example.com", ORIGIN.address)
 
     @classmethod

@@ -4,7 +4,7 @@ import time
 import unittest
 
 from lab import processes
-from lab.inside import Inside
+from lab.puppet import Puppet
 from lab.namespaces import wait_until
 from lab.origins import ByHand, Nginx
 from lab.sandbox import SANITIZED, Sandbox
@@ -49,7 +49,7 @@ class ByTurns(unittest.TestCase):
         cls.origin = ByHand(cls.world, HOST)
         cls.plain = ByHand(cls.world, PLAIN, tls=False)
         cls.box = Sandbox(cls.world, cls.policy)
-        cls.inside = Inside(cls.box, env={"KEY": "sk-proj-0123456789abcdefghijklmnop"})
+        cls.inside = Puppet(cls.box, env={"KEY": "sk-proj-0123456789abcdefghijklmnop"})
         cls.worker = processes.worker_of(cls.inside.process)
 
     @classmethod
@@ -712,7 +712,7 @@ class Memory(unittest.TestCase):
             file.truncate(cls.BYTES)
         cls.slow = ByHand(cls.world, OTHER)
         cls.box = Sandbox(cls.world, POLICY)
-        cls.inside = Inside(cls.box, env={"KEY": "sk-proj-0123456789abcdefghijklmnop"})
+        cls.inside = Puppet(cls.box, env={"KEY": "sk-proj-0123456789abcdefghijklmnop"})
         cls.worker = processes.worker_of(cls.inside.process)
 
     @classmethod
@@ -825,7 +825,7 @@ class Resumption(unittest.TestCase):
         cls.origin = Nginx(cls.world, ["tls13.example.com", HOST, OTHER], http="keepalive_timeout 1s;")
         cls.tls12 = Nginx(cls.world, ["tls12.example.com"], http="keepalive_timeout 1s;", protocols="TLSv1.2")
         cls.box = Sandbox(cls.world, "rules: [{allow: '*.example.com'}]")
-        cls.inside = Inside(cls.box)
+        cls.inside = Puppet(cls.box)
 
     @classmethod
     def tearDownClass(cls):

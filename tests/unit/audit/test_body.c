@@ -24,7 +24,7 @@ static void accepts_what_the_writer_writes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-		if (!audit_body_is_sound(slice_from_text(bodies[i])))
+		if (!audit_body_is_sound(slice_from_text(bodies[i]), NULL))
 			fail_msg("refused: %s", bodies[i]);
 	}
 }
@@ -99,7 +99,7 @@ static void refuses_what_it_would_never_write(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-		if (audit_body_is_sound(slice_from_text(bodies[i])))
+		if (audit_body_is_sound(slice_from_text(bodies[i]), NULL))
 			fail_msg("accepted: %s", bodies[i]);
 	}
 }
@@ -110,12 +110,12 @@ static void refuses_a_nul_and_excess(void **state)
 	size_t used = (size_t)snprintf(large, sizeof(large), "%s", START ",\"host\":\"");
 
 	(void)state;
-	assert_false(audit_body_is_sound(SLICE_LITERAL(START ",\"host\":\"a\0b\"}")));
+	assert_false(audit_body_is_sound(SLICE_LITERAL(START ",\"host\":\"a\0b\"}"), NULL));
 	memset(large + used, 'a', sizeof(large) - used);
 	memcpy(large + AUDIT_BODY_MAX - 2, "\"}", 2);
-	assert_true(audit_body_is_sound(slice_of(large, AUDIT_BODY_MAX)));
+	assert_true(audit_body_is_sound(slice_of(large, AUDIT_BODY_MAX), NULL));
 	memcpy(large + AUDIT_BODY_MAX - 2, "a\"}", 3);
-	assert_false(audit_body_is_sound(slice_of(large, AUDIT_BODY_MAX + 1)));
+	assert_false(audit_body_is_sound(slice_of(large, AUDIT_BODY_MAX + 1), NULL));
 }
 
 static void refuses_every_beginning_of_a_body(void **state)
@@ -125,9 +125,33 @@ static void refuses_every_beginning_of_a_body(void **state)
 		      "\"secrets\":[{\"name\":\"a\"}],\"ms\":{\"total\":1.5}}");
 
 	(void)state;
-	assert_true(audit_body_is_sound(whole));
+	assert_true(audit_body_is_sound(whole, NULL));
 	for (size_t len = 0; len < whole.len; len++)
-		assert_false(audit_body_is_sound(slice_first(whole, len)));
+		assert_false(audit_body_is_sound(slice_first(whole, len), NULL));
+}
+
+/* A worker that was taken over speaks for itself only. */
+static void a_worker_speaks_for_its_sandbox(void **state)
+{
+	struct slice own = SLICE_LITERAL(START ",\"host\":\"a\"}");
+
+	(void)state;
+	assert_true(audit_body_may_come_from(own, "s"));
+	assert_true(audit_body_may_come_from(own, NULL));
+	assert_false(audit_body_may_come_from(own, "t"));
+	assert_false(audit_body_may_come_from(own, ""));
+	assert_false(audit_body_may_come_from(own, "s\""));
+	assert_false(audit_body_may_come_from(slice_first(own, own.len - 1), "s"));
+	assert_false(audit_body_may_come_from(SLICE_LITERAL(START ",\"life\":{\"event\":\"end\"}}"),
+					      "s"));
+	assert_false(audit_body_may_come_from(
+		SLICE_LITERAL("{\"time\":\"t\",\"sandbox\":\"s\",\"kind\":\"sandbox\","
+			      "\"verdict\":null,\"rule\":null,\"reason\":null}"),
+		"s"));
+	assert_false(audit_body_may_come_from(
+		SLICE_LITERAL("{\"time\":\"t\",\"sandbox\":null,\"kind\":\"http\","
+			      "\"verdict\":null,\"rule\":null,\"reason\":null}"),
+		"null"));
 }
 
 int main(void)
@@ -137,6 +161,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_it_would_never_write),
 		cmocka_unit_test(refuses_a_nul_and_excess),
 		cmocka_unit_test(refuses_every_beginning_of_a_body),
+		cmocka_unit_test(a_worker_speaks_for_its_sandbox),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

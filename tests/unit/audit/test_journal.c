@@ -111,17 +111,22 @@ static void what_is_no_record_is_replaced(void **state)
 	(void)state;
 	open_journal(&journal, path);
 	add(&journal, 1);
-	assert_int_equal(journal_add(&journal, SLICE_LITERAL("{}\n{\"v\":1,\"seq\":1}")), 0);
-	assert_int_equal(journal_add(&journal, SLICE_EMPTY), 0);
-	add(&journal, 2);
+	assert_int_equal(
+		journal_add_from(&journal, SLICE_LITERAL("{}\n{\"v\":1,\"seq\":1}"), "a1b2"), 0);
+	assert_int_equal(journal_add_from(&journal, SLICE_EMPTY, NULL), 0);
+	assert_int_equal(journal_add_from(&journal, files_body(3, 0), "another"), 0);
+	assert_int_equal(journal_add_from(&journal, files_body(2, 0), "a1b2"), 0);
 	assert_int_equal(journal_flush(&journal), 0);
 	journal_close(&journal);
 	report = files_verify(path, NULL, &result);
 	assert_int_equal(result.problems, 0);
-	assert_int_equal(result.lines, 4);
+	assert_int_equal(result.lines, 5);
 	free(report);
 	bytes = files_read(path, &len);
+	assert_non_null(strstr(bytes, "\"sandbox\":\"a1b2\",\"kind\":\"sandbox\""));
 	assert_non_null(strstr(bytes, "\"life\":{\"event\":\"bad-record\"}"));
+	assert_non_null(strstr(bytes, "\"path\":\"/2/\""));
+	assert_null(strstr(bytes, "\"path\":\"/3/\""));
 	free(bytes);
 }
 
@@ -302,6 +307,30 @@ static void an_end_that_is_no_record_is_not_gone_on_from(void **state)
 	journal_close(&journal);
 }
 
+/* Somebody who may write the log's folder must not get us to write to a file that they may not. */
+static void a_path_that_comes_to_lead_elsewhere_is_not_followed(void **state)
+{
+	const char *path = files_path("swapped"), *notes = files_path("diary");
+	struct journal journal;
+	size_t len;
+	char *bytes;
+
+	(void)state;
+	open_journal(&journal, path);
+	files_write(notes, SLICE_LITERAL("dear diary\n"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink(notes, path), 0);
+	add(&journal, 1);
+	assert_int_equal(journal_flush(&journal), ERROR_VERIFY);
+	bytes = files_read(notes, &len);
+	assert_string_equal(bytes, "dear diary\n");
+	free(bytes);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(journal_flush(&journal), 0);
+	journal_close(&journal);
+	files_assert_sound(path, 1);
+}
+
 static void assert_refused(const char *path, const char *why)
 {
 	struct journal journal;
@@ -469,6 +498,7 @@ static void drains_a_ring(void **state)
 	(void)state;
 	open_journal(&journal, path);
 	assert_int_equal(audit_ring_create(&ring, 1 << 20, &err), 0);
+	ring.sandbox = "a1b2";
 	assert_int_equal(journal_drain(&journal, &ring), 0);
 	while (audit_ring_reserve(&ring))
 		audit_ring_commit(&ring, files_body(++n, 0));
@@ -599,6 +629,7 @@ int main(void)
 		cmocka_unit_test(a_deleted_file_leaves_a_gap_that_shows),
 		cmocka_unit_test(lines_cut_off_while_running_leave_a_gap_that_shows),
 		cmocka_unit_test(an_end_that_is_no_record_is_not_gone_on_from),
+		cmocka_unit_test(a_path_that_comes_to_lead_elsewhere_is_not_followed),
 		cmocka_unit_test(a_file_that_cannot_be_the_log_is_refused),
 		cmocka_unit_test(a_file_that_may_not_be_written_is_refused),
 		cmocka_unit_test(a_lock_that_is_not_let_go_is_told),

@@ -16,7 +16,7 @@ static void assert_body(const struct audit_record *record, const char *expected)
 	assert_true(len < sizeof(body));
 	body[len] = '\0';
 	assert_string_equal(body, expected);
-	assert_true(audit_body_is_sound(slice_of(body, len)));
+	assert_true(audit_body_is_sound(slice_of(body, len), NULL));
 }
 
 static struct audit_record http_record(void)
@@ -175,7 +175,7 @@ static void text_from_a_sandbox_stays_text(void **state)
 	record.http.path = SLICE_LITERAL("/\n{\"v\":1}\r\x1b[2J\",\"verdict\":\"allow\"\x7f\xff"
 					 "\xe2\x80\xae\0end");
 	len = audit_record_format(&record, body);
-	assert_true(audit_body_is_sound(slice_of(body, len)));
+	assert_true(audit_body_is_sound(slice_of(body, len), NULL));
 	for (size_t i = 0; i < len; i++)
 		assert_true(body[i] >= 0x20 && body[i] < 0x7f);
 	root = json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
@@ -246,7 +246,7 @@ static void a_body_always_fits(void **state)
 			text[lengths[l]] = '\0';
 			fill(&record, text, lengths[l]);
 			assert_true(audit_body_is_sound(
-				slice_of(body, audit_record_format(&record, body))));
+				slice_of(body, audit_record_format(&record, body)), NULL));
 		}
 	}
 }
@@ -262,7 +262,7 @@ static void a_long_path_is_cut_and_marked(void **state)
 	path[0] = '/';
 	record.http.path = slice_of(path, sizeof(path));
 	len = audit_record_format(&record, body);
-	assert_true(audit_body_is_sound(slice_of(body, len)));
+	assert_true(audit_body_is_sound(slice_of(body, len), NULL));
 	assert_non_null(memmem(body, len, "aaa...\",\"status\":200", 19));
 	assert_true(len > 2048);
 }
@@ -284,14 +284,23 @@ static void what_does_not_fit_is_counted(void **state)
 
 static void a_clock_that_is_wrong_is_survived(void **state)
 {
-	static const int64_t times[] = {INT64_MIN, -1, 0, 253402300799999999, INT64_MAX};
+	static const struct {
+		int64_t time_us;
+		const char *text;
+	} rows[] = {
+		{INT64_MIN, "1970-01-01T00:00:00.000000Z"},
+		{-1, "1970-01-01T00:00:00.000000Z"},
+		{253402300799999999, "9999-12-31T23:59:59.999999Z"},
+		{INT64_MAX, "9999-12-31T23:59:59.999999Z"},
+	};
 	struct audit_record record = http_record();
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-		record.time_us = times[i];
-		body[audit_record_format(&record, body)] = '\0';
-		assert_int_equal(body[strlen("{\"time\":\"2026-11-20T14:03:22.104518")], 'Z');
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		record.time_us = rows[i].time_us;
+		audit_record_format(&record, body);
+		assert_memory_equal(body + strlen("{\"time\":\""), rows[i].text,
+				    strlen(rows[i].text));
 	}
 }
 

@@ -220,6 +220,18 @@ static void a_line_that_was_cut_off_is_found(void **state)
 		      "spoilt:3: not JSON (at byte 40): cut off by a crash, or changed\n");
 }
 
+static void a_gap_before_a_cut_line_is_found(void **state)
+{
+	const char *path = FILE_OF(1, 2, 5);
+
+	(void)state;
+	assert_int_equal(truncate(path, (off_t)(strlen(line[1]) + strlen(line[2]) + 42)), 0);
+	files_add(path, 6, 6);
+	assert_report(path, NULL,
+		      "spoilt:3: not JSON (at byte 40): cut off by a crash, or changed\n"
+		      "spoilt:3: missing before this line: 2 lines, seq 3 to 4\n");
+}
+
 static void an_endless_line_is_survived(void **state)
 {
 	static char large[300000];
@@ -388,6 +400,7 @@ int main(void)
 		cmocka_unit_test(a_line_with_another_number_does_not_put_all_out_of_place),
 		cmocka_unit_test(what_is_no_record_is_found),
 		cmocka_unit_test(a_line_that_was_cut_off_is_found),
+		cmocka_unit_test(a_gap_before_a_cut_line_is_found),
 		cmocka_unit_test(an_endless_line_is_survived),
 		cmocka_unit_test(a_cut_end_shows_against_an_anchor),
 		cmocka_unit_test(a_later_file_follows_from_an_earlier),

@@ -58,6 +58,21 @@ static void writes_stop_at_the_end(void **state)
 	assert_int_equal(w.error, ERROR_LIMIT);
 }
 
+static void numbers_are_written_in_decimal(void **state)
+{
+	char out[64];
+	struct writer w = writer_of(out, sizeof(out));
+
+	(void)state;
+	writer_decimal(&w, 0);
+	writer_text(&w, " ");
+	writer_decimal(&w, 1090);
+	writer_text(&w, " ");
+	writer_decimal(&w, UINT64_MAX);
+	assert_int_equal(writer_length(&w), 27);
+	assert_memory_equal(out, "0 1090 18446744073709551615", 27);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -65,6 +80,7 @@ int main(void)
 		cmocka_unit_test(a_short_read_fails_and_stays_failed),
 		cmocka_unit_test(vectors_carry_their_length),
 		cmocka_unit_test(writes_stop_at_the_end),
+		cmocka_unit_test(numbers_are_written_in_decimal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,19 @@ static void finds_bytes_behind_a_nul(void **state)
 	assert_int_equal(slice_from(s, 9).len, 0);
 }
 
+static void words_are_found_whole(void **state)
+{
+	static const char *const words[] = {"one", "two", ""};
+
+	(void)state;
+	assert_true(slice_is_one_of(SLICE_LITERAL("two"), words, 3));
+	assert_true(slice_is_one_of(SLICE_EMPTY, words, 3));
+	assert_false(slice_is_one_of(SLICE_EMPTY, words, 2));
+	assert_false(slice_is_one_of(SLICE_LITERAL("on"), words, 3));
+	assert_false(slice_is_one_of(SLICE_LITERAL("one\0"), words, 3));
+	assert_false(slice_is_one_of(SLICE_LITERAL("One"), words, 3));
+}
+
 static void constant_time_comparison_compares(void **state)
 {
 	(void)state;
@@ -81,6 +94,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_digits_within_the_bound),
 		cmocka_unit_test(compares_without_case_for_ascii_only),
 		cmocka_unit_test(finds_bytes_behind_a_nul),
+		cmocka_unit_test(words_are_found_whole),
 		cmocka_unit_test(constant_time_comparison_compares),
 	};
 

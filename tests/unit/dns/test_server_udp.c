@@ -109,7 +109,7 @@ static void the_largest_datagram_there_can_be_is_refused(void **state)
 	close(fd);
 }
 
-static void the_askers_limit_is_kept(void **state)
+static void the_longest_names_are_answered(void **state)
 {
 	struct fixture *fixture = *state;
 	int fd = fixture_connect(fixture, SOCK_DGRAM, "127.0.0.1");
@@ -204,7 +204,7 @@ int main(void)
 		WITH_SERVER(malformed_queries_are_recorded_too),
 		WITH_SERVER(what_is_not_a_query_gets_no_answer),
 		WITH_SERVER(the_largest_datagram_there_can_be_is_refused),
-		WITH_SERVER(the_askers_limit_is_kept),
+		WITH_SERVER(the_longest_names_are_answered),
 		WITH_SERVER(one_wake_up_serves_a_bounded_batch),
 		WITH_SERVER(sockets_may_be_absent_and_memory_too),
 		WITH_SERVER(a_socket_that_is_none_is_an_error_and_stays_the_callers),

@@ -102,6 +102,8 @@ static const struct {
 	       "\0\0\x29\4\xd0\0\0\0\0\0\0\0\0\x29\4\xd0\0\0\0\0\0\0"),
 	 0, DNS_FORMERR},
 	{"a byte behind", BYTES("\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1x"), 0, DNS_FORMERR},
+	{"two records promised", BYTES("\x12\x34\1\0\0\1\0\0\0\0\0\2\1a\0\0\1\0\1"), 0,
+	 DNS_FORMERR},
 	{"no root", BYTES("\x12\x34\1\0\0\1\0\0\0\0\0\0\1a"), 0, DNS_FORMERR},
 	{"no type", BYTES("\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\0\0"), 0, DNS_FORMERR},
 	{"no class", BYTES("\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0"), 0, DNS_FORMERR},
@@ -195,7 +197,8 @@ static size_t long_query(size_t labels, size_t length, char c, char out[1024])
 static void names_are_bounded(void **state)
 {
 	struct dns_question question;
-	char query[1024];
+	char query[1024], tail[1024];
+	size_t len;
 
 	(void)state;
 	/* 127 labels of one byte are 255 bytes with the root: the most there can be. */
@@ -213,6 +216,16 @@ static void names_are_bounded(void **state)
 	assert_int_equal(strlen(question.shown), 4 * 62 * 4 + 3);
 	dns_read_query(slice_of(query, long_query(4, 63, 'a', query)), &question);
 	assert_int_equal(question.problem, DNS_FORMERR);
+	/* One byte too many, and labels that are too long though all their bytes are there. */
+	len = long_query(3, 63, 'a', query) - 5;
+	len += long_query(1, 62, 'a', tail) - 12;
+	memcpy(query + len - 68, tail + 12, 68);
+	dns_read_query(slice_of(query, len), &question);
+	assert_int_equal(question.problem, DNS_FORMERR);
+	for (size_t length = 64; length < 256; length++) {
+		dns_read_query(slice_of(query, long_query(1, length, 'a', query)), &question);
+		assert_int_equal(question.problem, DNS_FORMERR);
+	}
 }
 
 static void every_prefix_of_a_query_is_read_safely(void **state)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "proxy/dns/names.h"
 #include "tests/unit/allocation.h"
 
 static struct address parse(const char *text)
@@ -275,6 +276,25 @@ static void the_outer_and_the_inner_address_must_both_pass(void **state)
 	assert_null(verdict("64:ff9b::10.0.0.5", &policy_inner));
 }
 
+/* What the sandbox's resolver gives out must never be dialled, or a connection would come back. */
+static void the_addresses_of_names_are_never_dialled(void **state)
+{
+	const struct policy_cidr ranges[] = {range("0.0.0.0", 0), range("::", 0)};
+	const struct policy policy = {.private_ranges = ranges, .private_count = 2};
+	struct address ipv4 = {.length = 4}, ipv6 = {.length = 16};
+	struct names *names = names_create(1);
+	struct host name;
+	const char *why;
+
+	(void)state;
+	assert_non_null(names);
+	assert_int_equal(host_parse_name(SLICE_LITERAL("a.example"), &name), 0);
+	assert_int_equal(names_assign(names, &name, ipv4.bytes, ipv6.bytes), 0);
+	assert_int_equal(address_check(&ipv4, &policy, &why), ERROR_DENIED);
+	assert_int_equal(address_check(&ipv6, &policy, &why), ERROR_DENIED);
+	names_free(names);
+}
+
 static void an_address_of_no_length_is_refused(void **state)
 {
 	const struct policy policy = {0};
@@ -328,6 +348,7 @@ int main(void)
 		cmocka_unit_test(only_the_listed_range_is_opened),
 		cmocka_unit_test(families_are_not_mixed_up),
 		cmocka_unit_test(the_outer_and_the_inner_address_must_both_pass),
+		cmocka_unit_test(the_addresses_of_names_are_never_dialled),
 		cmocka_unit_test(an_address_of_no_length_is_refused),
 		cmocka_unit_test(socket_addresses_go_there_and_back),
 		cmocka_unit_test(other_families_have_no_address),

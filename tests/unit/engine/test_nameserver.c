@@ -496,6 +496,28 @@ static void a_late_answer_is_taken(void **state)
 	end(&world);
 }
 
+/* A question in its second try has twice the time; one that is asked then must not wait as long. */
+static void a_first_try_is_not_held_up_by_a_second(void **state)
+{
+	struct server_list list = {0};
+	struct world world;
+
+	(void)state;
+	begin(&world, stay_silent, NULL);
+	nameserver_free(world.nameserver);
+	add_server(&list, world.upstream[0].port);
+	assert_int_equal(nameserver_create(world.loop, &list, 150, TRIES, &world.nameserver, NULL),
+			 0);
+	ask(&world, "a.example", NAMESERVER_A);
+	while (world.upstream[0].questions < 2)
+		ev_run(world.loop, EVRUN_ONCE);
+	ask(&world, "b.example", NAMESERVER_A);
+	while (world.upstream[0].questions < 4)
+		ev_run(world.loop, EVRUN_ONCE);
+	assert_int_equal(world.answered, 0);
+	end(&world);
+}
+
 static void identifiers_and_ports_cannot_be_told_in_advance(void **state)
 {
 	enum { QUESTIONS = 40 };
@@ -645,6 +667,7 @@ int main(void)
 		cmocka_unit_test(another_source_is_not_heard),
 		cmocka_unit_test(a_malformed_answer_is_said_to_be_one),
 		cmocka_unit_test(a_late_answer_is_taken),
+		cmocka_unit_test(a_first_try_is_not_held_up_by_a_second),
 		cmocka_unit_test(identifiers_and_ports_cannot_be_told_in_advance),
 		cmocka_unit_test(a_port_serves_a_bounded_number_of_questions),
 		cmocka_unit_test(new_servers_are_asked_what_the_old_ones_were),

@@ -461,6 +461,25 @@ static void an_answer_without_an_asker_is_still_kept(void **state)
 	assert_int_equal(world->upstream.questions, 2);
 }
 
+static void a_question_that_is_open_is_not_asked_again(void **state)
+{
+	struct world *world = *state;
+
+	world->aaaa = "";
+	resolver_cancel(look_up(world, "a.example"));
+	assert_non_null(look_up(world, "a.example"));
+	while (world->upstream.questions < 2)
+		ev_run(world->loop, EVRUN_NOWAIT);
+	/* The answer for A is there, and AAAA has its moment. */
+	run_for(world, 10);
+	assert_int_equal(world->called, 0);
+	assert_non_null(look_up(world, "a.example"));
+	run_until_called(world, 2);
+	assert_int_equal(world->result.error, 0);
+	assert_int_equal(world->upstream.questions, 2);
+	assert_int_equal(world->resolver->open_families, 1);
+}
+
 /* Four look-ups; the first one called cancels itself and the others. */
 struct plot {
 	struct world *world;
@@ -666,6 +685,7 @@ int main(void)
 		IN_WORLD(a_list_of_servers_that_is_none_is_explained),
 		IN_WORLD(cancelled_look_ups_are_not_heard_of),
 		IN_WORLD(an_answer_without_an_asker_is_still_kept),
+		IN_WORLD(a_question_that_is_open_is_not_asked_again),
 		IN_WORLD(a_callback_may_cancel_itself_and_others),
 		IN_WORLD(a_callback_may_look_up),
 		IN_WORLD(a_callback_may_free_the_resolver),

@@ -183,6 +183,26 @@ static void an_authority_has_one_spelling_of_its_port(void **state)
 				 ERROR_SYNTAX);
 }
 
+static void names_are_below_others_label_by_label(void **state)
+{
+	static const struct {
+		const char *name;
+		bool below;
+	} rows[] = {
+		{"a.x.example", true}, {"a.b.x.example", true},	   {"x.example", false},
+		{"ax.example", false}, {"a.x.example.org", false}, {"example", false},
+		{"192.0.2.1", false},
+	};
+	struct host suffix, name;
+
+	(void)state;
+	assert_int_equal(host_parse(SLICE_LITERAL("x.example"), &suffix), 0);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		assert_int_equal(host_parse(slice_from_text(rows[i].name), &name), 0);
+		assert_int_equal(host_is_below(&name, &suffix), rows[i].below);
+	}
+}
+
 static void addresses_go_to_text_and_back(void **state)
 {
 	static const uint8_t mapped[16] = {[10] = 0xff, 0xff, 192, 0, 2, 1};
@@ -228,6 +248,7 @@ int main(void)
 		cmocka_unit_test(names_and_labels_have_their_limits),
 		cmocka_unit_test(a_server_name_is_never_an_address),
 		cmocka_unit_test(an_authority_has_one_spelling_of_its_port),
+		cmocka_unit_test(names_are_below_others_label_by_label),
 		cmocka_unit_test(addresses_go_to_text_and_back),
 		cmocka_unit_test(an_authority_is_written_as_a_url_needs_it),
 	};

@@ -249,6 +249,23 @@ static void malformed_basic_is_left_alone(void **state)
 	}
 }
 
+static void nothing_is_put_in_when_fields_have_moved(void **state)
+{
+	(void)state;
+	fixture_request(&f, "GET", "api.example.com", "/v1/x", "");
+	fixture_field(&f, "X-First", "a");
+	fixture_field(&f, "Authorization", PLACEHOLDER("KEY"));
+	fixture_field(&f, "X-Key", PLACEHOLDER("PASSING"));
+	fixture_plan(&f);
+	assert_int_equal(f.plan.item_count, 1);
+	http_fields_remove_name(&f.message.fields, SLICE_LITERAL("X-First"));
+	assert_int_equal(secret_plan_apply(&f.store, &f.plan, &f.message, f.scratch),
+			 ERROR_MISMATCH);
+	secret_plan_undo(&f.plan, &f.message, f.scratch);
+	assert_true(
+		slice_equal(f.message.fields.list[1].value, SLICE_LITERAL(PLACEHOLDER("PASSING"))));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +283,7 @@ int main(void)
 		cmocka_unit_test(trailers_hold_no_secret),
 		cmocka_unit_test(another_sandboxs_placeholder_is_just_text),
 		cmocka_unit_test(malformed_basic_is_left_alone),
+		cmocka_unit_test(nothing_is_put_in_when_fields_have_moved),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -6,7 +6,8 @@
 static const struct policy_use header_use = {.slot = {.kind = POLICY_SLOT_HEADER}};
 static const struct policy_use user_use = {.slot = {.kind = POLICY_SLOT_BASIC_USER}};
 static const struct policy_secret secret = {.name = "API_KEY", .uses = &header_use, .use_count = 1};
-static const struct policy_secret user_secret = {.name = "LOGIN", .uses = &user_use, .use_count = 1};
+static const struct policy_secret user_secret = {
+	.name = "LOGIN", .uses = &user_use, .use_count = 1};
 
 static void a_value_that_would_break_its_slot_is_refused_without_being_shown(void **state)
 {

@@ -1,0 +1,549 @@
+/* Threats H2, H3, H12, H13, S9, S21, C3, C4, C10. */
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "policy/schema.h"
+#include "tests/unit/policy/fixture.h"
+
+static const char everything[] =
+	"sallyport: 1\n"
+	"name: coding-agent\n"
+	"secrets:\n"
+	"  OPENAI_API_KEY:\n"
+	"    from: env\n"
+	"    placeholder: \"sk-proj-{random:48}\"\n"
+	"    use:\n"
+	"      - at: https://api.openai.com/v1/**\n"
+	"        methods: [GET, POST]\n"
+	"        slot: header Authorization\n"
+	"    misuse: strict\n"
+	"  GIT_PASSWORD:\n"
+	"    from: {file: git/token}\n"
+	"    use:\n"
+	"      - {at: github.com, slot: basic password}\n"
+	"      - {at: github.com, slot: basic user}\n"
+	"  OTHER:\n"
+	"    from: {exec: [./get, -x, secret]}\n"
+	"    use: [{at: \"https://*.other.example:8443\", slot: header X-Key}]\n"
+	"  RENAMED:\n"
+	"    from: {env: ANOTHER_NAME}\n"
+	"    use: [{at: github.com/api, slot: header X-Key}]\n"
+	"rules:\n"
+	"  - allow: https://api.openai.com/v1/chat/completions\n"
+	"    methods: POST\n"
+	"  - allow: [github.com, \"*.example.org\", \"https://a.other.example:8443/**\"]\n"
+	"  - allow: http://mirror.example.org/**\n"
+	"  - allow: tls://pinned.bank.example\n"
+	"  - allow: db.internal\n"
+	"  - deny: \"*.internal\"\n"
+	"    reason: internal hosts are off limits\n"
+	"  - allow: \"*\"\n"
+	"    wide: true\n"
+	"network:\n"
+	"  resolve: {db.internal: 10.0.0.5, a.internal: [10.0.0.6, \"fd00:1::1\"]}\n"
+	"  private: [10.0.0.0/24, \"fd00:1::/64\"]\n"
+	"  ca: [corp-root.pem, /etc/other.pem]\n"
+	"mode: observe\n"
+	"audit: {when_full: continue}\n";
+
+static void every_part_of_the_language_is_read(void **state)
+{
+	struct policy *policy = fixture_load(everything);
+	const struct policy_secret *secret = policy->secrets;
+	const struct policy_rule *rule = policy->rules;
+	struct host name;
+	uint8_t digest[32];
+
+	(void)state;
+	assert_string_equal(policy->file, "p.yaml");
+	assert_string_equal(policy->name, "coding-agent");
+	assert_int_equal(policy->mode, POLICY_OBSERVE);
+	assert_int_equal(policy->audit_full, POLICY_AUDIT_CONTINUE);
+	SHA256((const unsigned char *)everything, sizeof(everything) - 1, digest);
+	assert_memory_equal(policy->sha256, digest, sizeof(digest));
+
+	assert_int_equal(policy->secret_count, 4);
+	assert_string_equal(secret[0].name, "OPENAI_API_KEY");
+	assert_int_equal(secret[0].index, 0);
+	assert_int_equal(secret[0].line, 4);
+	assert_int_equal(secret[0].from.kind, POLICY_FROM_ENV);
+	assert_string_equal(secret[0].from.name, "OPENAI_API_KEY");
+	assert_true(slice_equal(secret[0].placeholder, SLICE_LITERAL("sk-proj-{random:48}")));
+	assert_int_equal(secret[0].misuse, POLICY_MISUSE_STRICT);
+	assert_int_equal(secret[0].use_count, 1);
+	assert_ptr_equal(secret[0].uses[0].secret, &secret[0]);
+	assert_int_equal(secret[0].uses[0].methods.count, 2);
+	assert_int_equal(secret[0].uses[0].slot.kind, POLICY_SLOT_HEADER);
+	assert_int_equal(secret[1].from.kind, POLICY_FROM_FILE);
+	assert_string_equal(secret[1].from.name, "git/token");
+	assert_int_equal(secret[1].misuse, POLICY_MISUSE_BLOCK);
+	assert_int_equal(secret[1].placeholder.len, 0);
+	assert_int_equal(secret[1].use_count, 2);
+	assert_int_equal(secret[1].uses[1].slot.kind, POLICY_SLOT_BASIC_USER);
+	assert_int_equal(secret[2].from.kind, POLICY_FROM_EXEC);
+	assert_string_equal(secret[2].from.argv[0], "./get");
+	assert_string_equal(secret[2].from.argv[2], "secret");
+	assert_null(secret[2].from.argv[3]);
+	assert_true(secret[2].uses[0].at.wildcard);
+	assert_string_equal(secret[3].from.name, "ANOTHER_NAME");
+
+	assert_int_equal(policy->rule_count, 7);
+	assert_int_equal(rule[1].index, 1);
+	assert_int_equal(rule[1].line, 26);
+	assert_int_equal(rule[1].target_count, 3);
+	assert_int_equal(rule[1].targets[1].place.column, 25);
+	assert_false(rule[5].allow);
+	assert_string_equal(rule[5].reason.ptr, "internal hosts are off limits");
+	assert_true(rule[6].targets[0].any_host);
+
+	assert_int_equal(policy->private_count, 2);
+	assert_int_equal(policy->private_ranges[0].prefix_bits, 24);
+	assert_int_equal(policy->ca_count, 2);
+	assert_string_equal(policy->ca_files[0], "corp-root.pem");
+	assert_int_equal(policy->resolve_count, 2);
+	host_parse(SLICE_LITERAL("a.internal"), &name);
+	assert_int_equal(policy_find_resolve(policy, &name)->address_count, 2);
+	assert_string_equal(policy_find_resolve(policy, &name)->addresses[1].text, "fd00:1::1");
+	host_parse(SLICE_LITERAL("b.internal"), &name);
+	assert_null(policy_find_resolve(policy, &name));
+	policy_free(policy);
+}
+
+static void one_fixed_address_is_found(void **state)
+{
+	struct policy *policy = fixture_load("sallyport: 1\nrules: [{allow: b.example}]\n"
+					     "network: {resolve: {B.example: 8.8.8.8}}\n");
+	struct host name;
+
+	(void)state;
+	host_parse(SLICE_LITERAL("b.example"), &name);
+	assert_string_equal(policy_find_resolve(policy, &name)->addresses[0].text, "8.8.8.8");
+	host_parse(SLICE_LITERAL("8.8.8.8"), &name);
+	assert_null(policy_find_resolve(policy, &name));
+	policy_free(policy);
+}
+
+static void quotes_do_not_matter(void **state)
+{
+	struct policy *policy = fixture_load("\"sallyport\": '1'\n"
+					     "'rules':\n"
+					     "- \"allow\": [\"x.example\", '*']\n"
+					     "  wide: 'true'\n"
+					     "\"mode\": 'observe'\n");
+
+	(void)state;
+	assert_int_equal(policy->mode, POLICY_OBSERVE);
+	assert_true(policy->rules[0].targets[1].any_host);
+	policy_free(policy);
+}
+
+static void what_is_missing_denies(void **state)
+{
+	static const char *const texts[] = {"sallyport: 1", "sallyport: 1\nrules: []\nsecrets: {}"};
+	struct policy_verdict verdict;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(texts); i++) {
+		struct policy *policy = fixture_load(texts[i]);
+
+		assert_int_equal(policy->rule_count, 0);
+		assert_int_equal(policy->mode, POLICY_ENFORCE);
+		assert_int_equal(policy->audit_full, POLICY_AUDIT_BLOCK);
+		assert_string_equal(policy->name, "p");
+		fixture_decide(policy, "GET https://x.example/", &verdict);
+		assert_false(verdict.allow);
+		policy_free(policy);
+	}
+}
+
+#define RULES "sallyport: 1\nrules:\n"
+#define SECRET                                                                                     \
+	"sallyport: 1\nrules: [{allow: x.example}]\nsecrets:\n  S:\n    from: env\n"               \
+	"    use: [{at: x.example, slot: header A}]\n"
+#define FROM(value)                                                                                \
+	"sallyport: 1\nrules: [{allow: x.example}]\nsecrets:\n  S:\n    from: " value "\n"         \
+	"    use: [{at: x.example, slot: header A}]\n"
+#define USE(value)                                                                                 \
+	"sallyport: 1\nrules: [{allow: x.example}]\nsecrets:\n  S:\n    from: env\n    "           \
+	"use: " value "\n"
+#define NAMED(name)                                                                                \
+	"sallyport: 1\nrules: [{allow: x.example}]\nsecrets:\n  " name ":\n    from: env\n"        \
+	"    use: [{at: x.example, slot: header A}]\n"
+#define NETWORK(value) "sallyport: 1\nrules: [{allow: x.example}]\nnetwork: " value "\n"
+
+static const struct {
+	const char *text, *part;
+} refused[] = {
+	/* The top. */
+	{"rules: []", ":1:1: error: a policy needs \"sallyport\""},
+	{"sallyport: 2", "error: this Sallyport knows version 1"},
+	{"sallyport: 1.0", "error: this Sallyport knows version 1"},
+	{"sallyport: [1]",
+	 "error: \"sallyport\" must be the version of the language, 1, not a list"},
+	{"- sallyport: 1", "error: a policy must be a mapping, not a list"},
+	{"sallyport", "error: a policy must be a mapping, not text"},
+	{"sallyport: 1\nrule: []", "did you mean \"rules\"?"},
+	{"sallyport: 1\nbanana: []", "known keys: sallyport, name, secrets, rules, network, mode"},
+	{"sallyport: 1\nname: a b", "error: a policy's name has letters"},
+	{"sallyport: 1\nname: {a: b}", "error: \"name\" must be a name, not a mapping"},
+	{"sallyport: 1\nmode: enforced", "did you mean \"enforce\"?"},
+	{"sallyport: 1\nmode: off", "possible values: enforce and observe"},
+	{"sallyport: 1\nmode: [enforce]", "must be enforce or observe, not a list"},
+	{"sallyport: 1\naudit: {}", "error: \"audit\" needs \"when_full\""},
+	{"sallyport: 1\naudit: {when_full: stop}", "\"when_full\" must be block or continue"},
+	{"sallyport: 1\naudit: block", "\"audit\" must be a mapping, not text"},
+	{"sallyport: 1\ninclude: x", "error: \"include\" is not yet supported"},
+	{"sallyport: 1\nlimits: {}", "error: \"limits\" is not yet supported"},
+	{"sallyport: 1\ncredentials: {}", "error: \"credentials\" is not yet supported"},
+	{"sallyport: 1\nrules:\n", "error: \"rules\" has no value"},
+	{"sallyport: 1\nrules: no", "error: \"rules\" must be a list of rules, not text"},
+	{"sallyport: 1\nrules: {allow: x.example}", "must be a list of rules, not a mapping"},
+	/* Rules. */
+	{RULES "- x.example", "error: a rule must be a mapping, not text"},
+	{RULES "- [allow, x.example]", "error: a rule must be a mapping, not a list"},
+	{RULES "-", "error: this entry is blank"},
+	{RULES "- reason: x", ":3:3: error: a rule needs \"allow\" or \"deny\""},
+	{RULES "- alow: x.example", "did you mean \"allow\"?"},
+	{RULES "- {allow: x.example, deny: y.example}", "error: a rule either allows or denies"},
+	{RULES "- allow:", "error: \"allow\" has no value"},
+	{RULES "- allow: \"\"", "error: \"allow\" has no value"},
+	{RULES "- allow: []", "error: \"allow\" is an empty list"},
+	{RULES "- allow: {host: x}", "error: \"allow\" must be a target or a list of targets"},
+	{RULES "- allow: [[x.example]]", "error: a target is text, not a list"},
+	{RULES "- allow: [x.example, ]\n  deny: []\n", "error: a rule either"},
+	{RULES "- allow: [x.example, '']", "error: this entry is blank"},
+	{RULES "- allow: https://x_y.example", ":3:19: error: a host name has no underscore"},
+	{RULES "- allow: *.x.example", "must be quoted"},
+	{RULES "- {allow: x.example, methods: []}", "error: \"methods\" is an empty list"},
+	{RULES "- {allow: x.example, methods: get}", "did you mean GET?"},
+	{RULES "- {allow: x.example, methods: FOO}", "error: unknown method \"FOO\""},
+	{RULES "- {allow: x.example, methods: [GET, G T]}", "in capital letters, not \"G T\""},
+	{RULES "- {allow: x.example, methods: [GET, GET]}", "error: GET is listed twice"},
+	{RULES "- {allow: x.example, methods: CONNECT}", "error: CONNECT is always denied"},
+	{RULES "- {allow: x.example, methods: [[GET]]}", "error: a method is text, not a list"},
+	{RULES "- {allow: x.example, methods: {GET: 1}}", "must be a method or a list of methods"},
+	{RULES "- {allow: x.example, method: GET}", "did you mean \"methods\"?"},
+	{RULES "- {allow: x.example, reason: [x]}", "error: \"reason\" must be one line of text"},
+	{RULES "- allow: x.example\n  reason: |\n    x\n", "error: this text has a line break"},
+	{RULES "- {allow: tls://x.example, methods: GET}", "error: a tls:// target has no methods"},
+	{RULES "- {allow: x.example, json: []}", "error: \"json\" is not yet supported"},
+	{RULES "- {allow: x.example, limits: {}}", "error: \"limits\" is not yet supported"},
+	{RULES "- {allow: x.example, set: {}}", "error: \"set\" is not yet supported"},
+	{RULES "- {allow: x.example, credentials: x}", "\"credentials\" is not yet supported"},
+	{RULES "- {allow: x.example, websocket: true}", "\"websocket\" is not yet supported"},
+	{RULES "- allow: tcp://x.example:1", "error: scheme \"tcp\" is not yet supported"},
+	/* Width. */
+	{RULES "- allow: '*'", "error: this allows every name there is"},
+	{RULES "- {allow: '*', wide: false}", "error: this allows every name there is"},
+	{RULES "- allow: '*.com'", "error: this allows every name below a public suffix"},
+	{RULES "- allow: 'http://*.co.uk/x'",
+	 "error: this allows every name below a public suffix"},
+	{RULES "- {allow: '*.com', wide: yes}", "error: \"wide\" must be true or false"},
+	{RULES "- {deny: '*.com', wide: true}", "error: a denial may be as wide as it likes"},
+	/* Secrets. */
+	{"sallyport: 1\nsecrets: [A]", "error: \"secrets\" must be a mapping from names"},
+	{"sallyport: 1\nsecrets: {A: x}", "error: a secret must be a mapping, not text"},
+	{"sallyport: 1\nsecrets: {A: }", "error: \"A\" has no value"},
+	{NAMED("a-b"), "error: a secret's name must be one that an environment variable"},
+	{NAMED("1A"), "error: a secret's name must be one that an environment variable"},
+	{NAMED("PATH"), "error: the sandbox needs the variable PATH for itself"},
+	{NAMED("LD_PRELOAD"), "error: the sandbox needs the variable LD_PRELOAD for itself"},
+	{NAMED("SSL_CERT_FILE"), "error: the sandbox needs the variable SSL_CERT_FILE"},
+	{"sallyport: 1\nsecrets: {A: {}}", "error: a secret needs \"from\""},
+	{"sallyport: 1\nsecrets: {A: {from: env}}",
+	 "error: a secret needs \"use\": a list of uses"},
+	{SECRET "    scrub: true", "error: \"scrub\" is not yet supported"},
+	{SECRET "    misuse: ignore", "possible values: block, strict, strip, pass and kill"},
+	{SECRET "    misuse: blok", "did you mean \"block\"?"},
+	{SECRET "    placeholder: x", "error: a placeholder that could be guessed is none"},
+	{SECRET "    placeholder: 'x{random:16}'", "error: a placeholder that could be guessed"},
+	{SECRET "    placeholder: {random: 48}", "must be a quoted text with {random:N} in it"},
+	{SECRET "    placeholder: '{random:48} x'", "error: a placeholder has no spaces"},
+	{FROM("vault"), "error: from \"vault\" is not yet supported"},
+	{FROM("{vault: x}"), "error: \"vault\" is not yet supported"},
+	{FROM("en"), "error: unknown source \"en\""},
+	{FROM("[env]"), "error: \"from\" must be env, {env: NAME}"},
+	{FROM("{}"), "error: a secret is from one source, not from 0"},
+	{FROM("{env: A, file: b}"), "error: a secret is from one source, not from 2"},
+	{FROM("{env: A-B}"), "error: \"A-B\" is not the name of an environment variable"},
+	{FROM("{env: [A]}"), "error: \"env\" must be the name of an environment variable"},
+	{FROM("{file: ~/x}"), "error: \"~\" is not expanded"},
+	{FROM("{exec: pass show x}"), "error: \"exec\" must be a command as a list of words"},
+	{FROM("{exec: []}"), "error: \"exec\" is a command of 1 to 64 words"},
+	{FROM("{exec: ['']}"), "error: this entry is blank"},
+	{FROM("{exec: [[x]]}"), "error: a word of a command is text, not a list"},
+	{FROM("{fil: x}"), "did you mean \"file\"?"},
+	/* Uses. */
+	{USE("[]"), "error: a secret has 1 to 64 uses, not 0"},
+	{USE("{at: x.example, slot: header A}"), "error: \"use\" must be a list of uses"},
+	{USE("[x.example]"), "error: a use must be a mapping, not text"},
+	{USE("[{slot: header A}]"), "error: a use needs \"at\": an https target"},
+	{USE("[{at: x.example}]"), "error: a use needs \"slot\""},
+	{USE("[{at: [x.example], slot: header A}]"), "\"at\" must be an https target, not a list"},
+	{USE("[{at: http://x.example, slot: header A}]"),
+	 "error: a secret can only be put in on https"},
+	{USE("[{at: tls://x.example, slot: header A}]"),
+	 "error: a secret can only be put in on https"},
+	{USE("[{at: '*', slot: header A}]"), "error: anybody can get a name that this matches"},
+	{USE("[{at: '*.com', slot: header A}]"), "error: anybody can get a name that this matches"},
+	{USE("[{at: '*.github.io', slot: header A}]"), "error: anybody can get a name"},
+	{USE("[{at: x.example, slot: query key}]"), "error: this slot is not yet supported"},
+	{USE("[{at: x.example, slot: header Host}]"), "error: this field says where"},
+	{USE("[{at: x.example, slot: header A, methods: TRACE}]"), "error: TRACE would send"},
+	{USE("[{at: x.example, slot: header A, wide: true}]"),
+	 "error: unknown key \"wide\" in a use"},
+	{USE("[{at: x.example, slot: header A, set: x}]"), "error: \"set\" is not yet supported"},
+	/* Network. */
+	{NETWORK("[]"), "error: \"network\" must be a mapping, not a list"},
+	{NETWORK("{privat: []}"), "did you mean \"private\"?"},
+	{NETWORK("{private: 10.0.0.0/8}"), "error: \"private\" must be a list of address ranges"},
+	{NETWORK("{private: [[x]]}"), "error: a range is text, not a list"},
+	{NETWORK("{private: [x]}"), "error: this is not an address or a range of addresses"},
+	{NETWORK("{private: [10.0.0.1/8]}"), "error: the address has bits set behind its prefix"},
+	{NETWORK("{private: [8.8.8.0/24]}"), "error: this is not a private range"},
+	{NETWORK("{private: [10.0.0.0/7]}"), "error: this is not a private range"},
+	{NETWORK("{private: [0.0.0.0/0]}"),
+	 "error: 169.254.169.254, a cloud metadata service, is in this"},
+	{NETWORK("{private: [169.254.0.0/16]}"),
+	 "error: 169.254.169.254, a cloud metadata service, is in"},
+	{NETWORK("{private: [169.254.169.254]}"),
+	 "error: 169.254.169.254, a cloud metadata service, is in"},
+	{NETWORK("{private: [100.100.100.200]}"),
+	 "error: 100.100.100.200, a cloud metadata service (Alibaba)"},
+	{NETWORK("{private: ['fd00::/8']}"), "(AWS"},
+	{NETWORK("{private: [224.0.0.0/4]}"), "error: this range (multicast"},
+	{NETWORK("{private: [198.18.0.0/15]}"), "error: this range (synthetic, of a sandbox"},
+	{NETWORK("{resolve: [x]}"), "error: \"resolve\" must be a mapping from names to addresses"},
+	{NETWORK("{resolve: {x.example: name}}"), "error: this is not an address"},
+	{NETWORK("{resolve: {x.example: 127.1}}"), "error: this is not an address"},
+	{NETWORK("{resolve: {x.example: {a: b}}}"), "error: an address is text, not a mapping"},
+	{NETWORK("{resolve: {x.example: []}}"), "error: a name has 1 to 16 addresses"},
+	{NETWORK("{resolve: {x_y.example: 8.8.8.8}}"), "error: this is not a host name"},
+	{NETWORK("{resolve: {10.0.0.1: 8.8.8.8}}"), "error: this is not a host name"},
+	{NETWORK("{resolve: {x.example: 8.8.8.8, X.example: 8.8.4.4}}"),
+	 "x.example is given twice"},
+	{NETWORK("{resolve: {x.example: 10.0.0.5}}"), "error: this address is private (RFC 1918)"},
+	{NETWORK("{resolve: {x.example: 127.0.0.1}}"), "error: this address is loopback, and no"},
+	{NETWORK("{resolve: {x.example: 10.0.1.5}, private: [10.0.0.0/24]}"), "no range under"},
+	{NETWORK("{resolve: {x.example: 169.254.169.254}}"), "(cloud metadata service) can never"},
+	{NETWORK("{resolve: {x.example: 224.0.0.1}}"), "(multicast) can never be reached"},
+	{NETWORK("{ca: root.pem}"), "error: \"ca\" must be a list of files, not text"},
+	{NETWORK("{ca: [{a: b}]}"), "error: a file is text, not a mapping"},
+};
+
+static void mistakes_are_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ROWS(refused); i++)
+		fixture_assert_says(refused[i].text, refused[i].part, false);
+}
+
+static void oddities_are_warned_of(void **state)
+{
+	static const struct {
+		const char *text, *part;
+	} rows[] = {
+		{RULES "- allow: '*.github.io'", "warning: anybody can get a name below this one"},
+		{RULES "- allow: '*.cloudfront.net'", "warning: anybody can get a name below"},
+		{RULES "- allow: s3.amazonaws.com",
+		 "warning: everybody's buckets are on this host"},
+		{RULES "- {allow: x.example, wide: true}", "warning: no target of this rule needs"},
+		{RULES "- allow: https://x.example/", "warning: this is the path \"/\" alone"},
+		{RULES "- allow: x.example/a%2Fb", "warning: servers read this path in 2 ways"},
+		{NETWORK("{private: [127.0.0.0/8]}"), "warning: this is the host itself"},
+		{NETWORK("{private: [100.64.0.0/10]}"), "warning: 100.100.100.200"},
+		{NETWORK("{resolve: {y.example: 8.8.8.8}}"), "warning: no rule allows y.example"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++)
+		fixture_assert_says(rows[i].text, rows[i].part, true);
+}
+
+static void every_mistake_is_told_at_once(void **state)
+{
+	char *shown = fixture_diagnose("sallyport: 1\n"
+				       "mode: of\n"
+				       "rules:\n"
+				       "- alow: x.example\n"
+				       "- allow: x_y.example\n"
+				       "  methods: [get]\n"
+				       "secrets:\n"
+				       "  S: {from: env, use: [{at: x.example, slot: body}]}\n");
+
+	(void)state;
+	assert_string_equal(
+		shown, "p.yaml:2:7: error: \"mode\" must be enforce or observe, not \"of\"\n"
+		       "    2 | mode: of\n"
+		       "      |       ^^\n"
+		       "      = possible values: enforce and observe\n"
+		       "p.yaml:4:3: error: unknown key \"alow\" in a rule\n"
+		       "    4 | - alow: x.example\n"
+		       "      |   ^^^^\n"
+		       "      = did you mean \"allow\"?\n"
+		       "p.yaml:5:11: error: a host name has no underscore\n"
+		       "    5 | - allow: x_y.example\n"
+		       "      |           ^\n"
+		       "p.yaml:6:13: error: a method is written in capital letters, not \"get\"\n"
+		       "    6 |   methods: [get]\n"
+		       "      |             ^^^\n"
+		       "      = did you mean GET?\n"
+		       "p.yaml:8:46: error: this slot is not yet supported\n"
+		       "    8 |   S: {from: env, use: [{at: x.example, slot: body}]}\n"
+		       "      |                                              ^^^^\n"
+		       "      = slots are: header NAME, basic user, basic password\n");
+	free(shown);
+}
+
+/* HEAD, and COUNT lines made of BEFORE, a number and AFTER. */
+static char *repeat(const char *head, const char *before, const char *after, size_t count)
+{
+	size_t size = strlen(head) + count * 128 + 1, used;
+	char *text = malloc(size);
+
+	assert_non_null(text);
+	used = (size_t)snprintf(text, size, "%s", head);
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%zu%s", before, i, after);
+	return text;
+}
+
+static void size_is_bounded(void **state)
+{
+	static const struct {
+		const char *head, *before, *after, *part;
+		size_t count;
+	} rows[] = {
+		{RULES, "- allow: a", ".example\n", "at most 50000", POLICY_RULES_MAX + 1},
+		{"sallyport: 1\nsecrets:\n", "  S", ": {from: env}\n", "at most 256",
+		 POLICY_SECRETS_MAX + 1},
+		{"sallyport: 1\nrules: [{allow: x.example}]\nsecrets:\n  S:\n    from: env\n    "
+		 "use:\n",
+		 "    - {at: x.example/", ", slot: header A}\n", "has 1 to 64 uses, not 65",
+		 POLICY_USES_MAX + 1},
+		{"sallyport: 1\n",
+		 "# a comment that is long enough to reach the bound in few lines ", "\n",
+		 "larger than", POLICY_FILE_MAX_BYTES / 64},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char *text = repeat(rows[i].head, rows[i].before, rows[i].after, rows[i].count);
+
+		fixture_assert_says(text, rows[i].part, false);
+		free(text);
+	}
+}
+
+static int try_load(void *context)
+{
+	struct diagnostics diagnostics;
+	struct policy *policy;
+	int rc = policy_load_text("p.yaml", slice_from_text(everything), &policy, &diagnostics);
+
+	(void)context;
+	if (rc < 0)
+		assert_true(policy == NULL && diagnostics.errors > 0);
+	policy_free(policy);
+	return rc;
+}
+
+static void running_out_of_memory_is_reported(void **state)
+{
+	(void)state;
+	allocation_try_all(try_load, NULL, false);
+}
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void assert_file_says(const char *path, const char *part)
+{
+	struct diagnostics diagnostics;
+	struct policy *policy;
+	char *shown;
+
+	assert_true(policy_load_file(path, &policy, &diagnostics) < 0);
+	assert_null(policy);
+	shown = diagnostics_render(&diagnostics);
+	assert_non_null(strstr(shown, part));
+	free(shown);
+	free((void *)(uintptr_t)diagnostics.source.ptr);
+}
+
+static void paths_start_at_the_folder_of_the_policy(void **state)
+{
+	char folder[] = "/tmp/sallyport-policy-XXXXXX", path[256], expected[256];
+	struct diagnostics diagnostics;
+	struct policy *policy;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	write_file(folder, "root.pem", "-----BEGIN CERTIFICATE-----\n");
+	write_file(folder, "p.yaml",
+		   "sallyport: 1\n"
+		   "rules: [{allow: x.example}]\n"
+		   "secrets:\n"
+		   "  A: {from: {file: a}, use: [{at: x.example, slot: header A}]}\n"
+		   "  B: {from: {file: /b}, use: [{at: x.example, slot: header B}]}\n"
+		   "  C: {from: {exec: [./c, d/e]}, use: [{at: x.example, slot: header C}]}\n"
+		   "  D: {from: {exec: [pass, d]}, use: [{at: x.example, slot: header D}]}\n"
+		   "network: {ca: [root.pem]}\n");
+	snprintf(path, sizeof(path), "%s/p.yaml", folder);
+	assert_int_equal(policy_load_file(path, &policy, &diagnostics), 0);
+	assert_string_equal(policy->name, "p");
+	snprintf(expected, sizeof(expected), "%s/a", folder);
+	assert_string_equal(policy->secrets[0].from.name, expected);
+	assert_string_equal(policy->secrets[1].from.name, "/b");
+	snprintf(expected, sizeof(expected), "%s/./c", folder);
+	assert_string_equal(policy->secrets[2].from.argv[0], expected);
+	assert_string_equal(policy->secrets[2].from.argv[1], "d/e");
+	assert_string_equal(policy->secrets[3].from.argv[0], "pass");
+	snprintf(expected, sizeof(expected), "%s/root.pem", folder);
+	assert_string_equal(policy->ca_files[0], expected);
+	policy_free(policy);
+	free((void *)(uintptr_t)diagnostics.source.ptr);
+
+	write_file(folder, "root.pem", "no certificate\n");
+	assert_file_says(path, "/p.yaml:8:16: error: ");
+	assert_file_says(path, "/root.pem holds no certificate in PEM form");
+	snprintf(expected, sizeof(expected), "%s/root.pem", folder);
+	unlink(expected);
+	assert_file_says(path, "/root.pem: No such file or directory");
+	unlink(path);
+	assert_file_says(path, "error: cannot open");
+	assert_file_says(folder, "is a directory");
+	rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_part_of_the_language_is_read),
+		cmocka_unit_test(one_fixed_address_is_found),
+		cmocka_unit_test(quotes_do_not_matter),
+		cmocka_unit_test(what_is_missing_denies),
+		cmocka_unit_test(mistakes_are_told),
+		cmocka_unit_test(oddities_are_warned_of),
+		cmocka_unit_test(every_mistake_is_told_at_once),
+		cmocka_unit_test(size_is_bounded),
+		cmocka_unit_test(running_out_of_memory_is_reported),
+		cmocka_unit_test(paths_start_at_the_folder_of_the_policy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

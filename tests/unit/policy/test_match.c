@@ -1,0 +1,471 @@
+/* Threats H1, H2, H4, H5, H14, H15, P11, P12, T1, T4, S7, C5. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "policy/matcher.h"
+#include "policy/target.h"
+#include "tests/unit/policy/fixture.h"
+#include "tests/unit/policy/reference.h"
+
+#define RULES "sallyport: 1\nrules:\n"
+
+static void assert_verdict(const struct policy *policy, const char *request, bool allow,
+			   const char *reason)
+{
+	struct policy_verdict verdict;
+
+	fixture_decide(policy, request, &verdict);
+	if (verdict.allow != allow || (!allow && strcmp(verdict.reason, reason) != 0))
+		print_error("%s: %s\n", request, allow ? "denied" : verdict.reason);
+	assert_int_equal(verdict.allow, allow);
+	if (!allow)
+		assert_string_equal(verdict.reason, reason);
+}
+
+static void the_first_rule_that_matches_decides(void **state)
+{
+	struct policy *policy = fixture_load(RULES "- deny: a.example/admin/**\n"
+						   "- deny: a.example/private/**\n"
+						   "  reason: it is private\n"
+						   "- allow: a.example/api/**\n"
+						   "  methods: [GET, POST]\n"
+						   "- allow: [b.example, '*.c.example']\n"
+						   "- deny: '*.internal'\n"
+						   "- allow: http://d.example:8080/x\n");
+	static const struct {
+		const char *request;
+		const char *reason; /* NULL: allowed */
+	} rows[] = {
+		{"GET https://a.example/api/x", NULL},
+		{"GET https://A.EXAMPLE./api/x", NULL},
+		{"GET https://a.example/%61pi/y/../x", NULL},
+		{"PUT https://a.example/api/x",
+		 "rules[2] allows this path, but not the method PUT"},
+		{"get https://a.example/api/x",
+		 "rules[2] allows this path, but not the method get"},
+		{"GET https://a.example/", "rules[2] allows a.example, but not the path /"},
+		{"GET https://a.example/admin/x", "rules[0] denies a.example/admin/**"},
+		{"GET http://a.example:99/admin/x", "rules[0] denies a.example/admin/**"},
+		{"GET https://a.example/private/x", "it is private"},
+		{"GET https://a.example:8443/api/x",
+		 "rules[2] allows a.example by https on port 443, not by https on port 8443"},
+		{"GET http://a.example/api/x",
+		 "rules[2] allows a.example by https on port 443, not by http on port 80"},
+		{"GET https://x.a.example/api/x", "no rule allows x.a.example"},
+		{"OPTIONS https://b.example/", NULL},
+		{"PROPFIND https://b.example/",
+		 "rules[3] allows this path, but not the method PROPFIND"},
+		{"CONNECT https://b.example/",
+		 "rules[3] allows this path, but not the method CONNECT"},
+		{"TRACE https://b.example/", "rules[3] allows this path, but not the method TRACE"},
+		/* H4, H5 */
+		{"GET https://x.c.example/", NULL},
+		{"GET https://x.y.c.example/", NULL},
+		{"GET https://c.example/", "no rule allows c.example"},
+		{"GET https://xc.example/", "no rule allows xc.example"},
+		{"GET https://db.internal/", "rules[4] denies *.internal"},
+		{"GET https://internal/", "no rule allows internal"},
+		{"GET http://d.example:8080/x", NULL},
+		{"GET https://192.0.2.1/", "no rule allows 192.0.2.1"},
+		{"GET https://[2001:db8::1]/", "no rule allows 2001:db8::1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++)
+		assert_verdict(policy, rows[i].request, !rows[i].reason, rows[i].reason);
+	policy_free(policy);
+}
+
+static void every_reading_of_a_path_must_be_allowed(void **state)
+{
+	struct policy *policy = fixture_load(RULES "- deny: a.example/x/admin/**\n"
+						   "- allow: a.example/x/**\n"
+						   "- allow: b.example/*\n");
+
+	(void)state;
+	assert_verdict(policy, "GET https://a.example/x/y%2Fz", true, NULL);
+	assert_verdict(policy, "GET https://a.example/x/admin%2Fz", false,
+		       "servers may read this path as /x/admin/z: rules[0] denies "
+		       "a.example/x/admin/**");
+	assert_verdict(policy, "GET https://a.example/x/admin;a=b/z", false,
+		       "servers may read this path as /x/admin/z: rules[0] denies "
+		       "a.example/x/admin/**");
+	assert_verdict(policy, "GET https://a.example/x//admin/z", false,
+		       "servers may read this path as /x/admin/z: rules[0] denies "
+		       "a.example/x/admin/**");
+	assert_verdict(policy, "GET https://b.example/y", true, NULL);
+	assert_verdict(policy, "GET https://b.example/y%2Fz", false,
+		       "servers may read this path as /y/z: rules[2] allows b.example, but not "
+		       "the path /y/z");
+	policy_free(policy);
+}
+
+static void a_star_allows_names_and_denies_addresses_too(void **state)
+{
+	struct policy *policy = fixture_load(RULES "- {allow: '*', wide: true, methods: [GET]}\n");
+
+	(void)state;
+	assert_verdict(policy, "GET https://any.example/", true, NULL);
+	assert_verdict(policy, "GET https://192.0.2.1/", false, "no rule allows 192.0.2.1");
+	policy_free(policy);
+	policy = fixture_load(RULES "- {deny: '*', reason: closed}\n");
+	assert_verdict(policy, "GET https://192.0.2.1/", false, "closed");
+	assert_verdict(policy, "GET http://any.example:99/", false, "closed");
+	policy_free(policy);
+}
+
+static void connections_are_routed_by_the_first_rule_about_them(void **state)
+{
+	struct policy *policy = fixture_load(RULES
+					     "- allow: tls://pass.example\n"
+					     "- deny: tls://shut.example\n"
+					     "- allow: open.example\n"
+					     "- deny: https://told.example\n"
+					     "- deny: gone.example\n"
+					     "- deny: part.example/x\n"
+					     "- allow: http://plain.example\n"
+					     "- {allow: 'tls://*.wild.example', reason: x}\n");
+	static const struct {
+		const char *host;
+		uint16_t port;
+		enum policy_tls_route route;
+		size_t rule; /* 99: none */
+		const char *reason;
+	} rows[] = {
+		{"pass.example", 443, POLICY_TLS_PASS, 0, NULL},
+		{"pass.example", 8443, POLICY_TLS_REFUSE, 99,
+		 "rules[0] allows pass.example by tls on port 443, not by https on port 8443"},
+		{"shut.example", 443, POLICY_TLS_REFUSE, 1, "rules[1] denies tls://shut.example"},
+		{"open.example", 443, POLICY_TLS_INSPECT, 2, NULL},
+		{"told.example", 443, POLICY_TLS_INSPECT, 3, NULL},
+		{"gone.example", 9999, POLICY_TLS_REFUSE, 4, "rules[4] denies gone.example"},
+		{"part.example", 443, POLICY_TLS_INSPECT, 5, NULL},
+		{"plain.example", 443, POLICY_TLS_REFUSE, 99,
+		 "rules[6] allows plain.example by http on port 80, not by https on port 443"},
+		{"a.b.wild.example", 443, POLICY_TLS_PASS, 7, NULL},
+		{"wild.example", 443, POLICY_TLS_REFUSE, 99, "no rule allows wild.example"},
+		{"192.0.2.1", 443, POLICY_TLS_REFUSE, 99, "no rule allows 192.0.2.1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct policy_verdict verdict;
+		struct host host;
+
+		host_parse(slice_from_text(rows[i].host), &host);
+		assert_int_equal(policy_decide_tls(policy, &host, rows[i].port, &verdict),
+				 rows[i].route);
+		assert_int_equal(verdict.allow, rows[i].route == POLICY_TLS_PASS);
+		assert_int_equal(verdict.rule ? verdict.rule->index : 99, rows[i].rule);
+		if (rows[i].route == POLICY_TLS_REFUSE)
+			assert_string_equal(verdict.reason, rows[i].reason);
+	}
+	policy_free(policy);
+}
+
+static void plain_http_is_only_where_a_rule_allows_it(void **state)
+{
+	struct policy *policy = fixture_load(RULES "- allow: http://a.example\n"
+						   "- allow: b.example\n"
+						   "- deny: [c.example, 'e.example:9999']\n"
+						   "- deny: http://d.example/x\n"
+						   "- allow: http://d.example\n"
+						   "- allow: http://*.e.example:8080\n");
+	static const struct {
+		const char *host;
+		uint16_t port;
+		bool may;
+	} rows[] = {
+		{"a.example", 80, true},    {"a.example", 443, false},
+		{"a.example", 8080, false}, {"b.example", 80, false},
+		{"b.example", 443, false},  {"c.example", 80, false},
+		{"d.example", 80, true},    {"x.e.example", 8080, true},
+		{"e.example", 8080, false}, {"other.example", 80, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct host host;
+
+		host_parse(slice_from_text(rows[i].host), &host);
+		assert_int_equal(policy_may_http(policy, &host, rows[i].port), rows[i].may);
+	}
+	assert_true(policy_names_port(policy, 80));
+	assert_true(policy_names_port(policy, 443));
+	assert_true(policy_names_port(policy, 8080));
+	assert_false(policy_names_port(policy, 8443));
+	assert_false(policy_names_port(policy, 9999));
+	assert_false(policy_names_port(policy, 0));
+	assert_false(policy_names_port(policy, 65535));
+	policy_free(policy);
+}
+
+static void secrets_go_where_they_are_bound_and_nowhere_else(void **state)
+{
+	struct policy *policy = fixture_load(
+		"sallyport: 1\n"
+		"rules: [{allow: [a.example, '*.b.example', 'a.example:8443', http://a.example]}]\n"
+		"secrets:\n"
+		"  A: {from: env, use: [{at: a.example/v1/**, methods: [POST], slot: header X},\n"
+		"                       {at: a.example/v2/*, slot: basic user}]}\n"
+		"  B: {from: env, use: [{at: '*.b.example', slot: header Y},\n"
+		"                       {at: a.example/v1/**, slot: header Z}]}\n");
+	static const struct {
+		const char *request;
+		size_t count;
+		const char *first;
+	} rows[] = {
+		{"POST https://a.example/v1/x", 2, "header X"},
+		{"GET https://a.example/v1/x", 1, "header Z"},
+		{"PROPFIND https://a.example/v1/x", 0, NULL},
+		{"GET https://a.example/v2/x", 1, "basic user"},
+		{"GET https://a.example/v2/x%2Fy", 0, NULL},
+		{"GET https://a.example/v2/x;y", 1, "basic user"},
+		{"POST https://a.example/v3", 0, NULL},
+		{"POST https://a.example:8443/v1/x", 0, NULL},
+		{"POST http://a.example/v1/x", 0, NULL},
+		{"POST http://a.example:443/v1/x", 0, NULL},
+		{"GET https://x.y.b.example/", 1, "header Y"},
+		{"GET https://b.example/", 0, NULL},
+		{"GET https://xb.example/", 0, NULL},
+	};
+	const struct policy_use *uses[4];
+	struct host host;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		size_t count = policy_find_uses(policy, fixture_request(rows[i].request), uses, 4);
+
+		assert_int_equal(count, rows[i].count);
+		if (count)
+			assert_true(
+				slice_equal(uses[0]->slot.text, slice_from_text(rows[i].first)));
+	}
+	uses[1] = NULL;
+	assert_int_equal(
+		policy_find_uses(policy, fixture_request("POST https://a.example/v1/x"), uses, 1),
+		2);
+	assert_null(uses[1]);
+
+	host_parse(SLICE_LITERAL("a.example"), &host);
+	assert_true(policy_secret_names_host(&policy->secrets[0], &host, 443));
+	assert_false(policy_secret_names_host(&policy->secrets[0], &host, 8443));
+	host_parse(SLICE_LITERAL("x.b.example"), &host);
+	assert_false(policy_secret_names_host(&policy->secrets[0], &host, 443));
+	assert_true(policy_secret_names_host(&policy->secrets[1], &host, 443));
+	host_parse(SLICE_LITERAL("b.example"), &host);
+	assert_false(policy_secret_names_host(&policy->secrets[1], &host, 443));
+	host_parse(SLICE_LITERAL("xb.example"), &host);
+	assert_false(policy_secret_names_host(&policy->secrets[1], &host, 443));
+	policy_free(policy);
+}
+
+static void reasons_are_one_line_of_text_whatever_was_asked(void **state)
+{
+	struct policy *policy = fixture_load(RULES "- {allow: a.example/x, methods: GET}\n");
+	struct policy_request request;
+	char long_path[2000], hostile[64] = "G\x1b[2J\n\xff ";
+	struct policy_verdict verdict;
+	struct path path = {.reading_count = 1};
+
+	(void)state;
+	request = *fixture_request("GET https://a.example/x");
+	request.method = slice_of(hostile, sizeof(hostile));
+	policy_decide_request(policy, &request, &verdict);
+	assert_string_equal(verdict.reason, "rules[0] allows this path, but not the method "
+					    "G?[2J???????????????????????????...");
+	memset(long_path, 'p', sizeof(long_path));
+	long_path[0] = '/';
+	path.text = path.readings[0] = slice_of(long_path, sizeof(long_path));
+	request.path = &path;
+	policy_decide_request(policy, &request, &verdict);
+	assert_true(strlen(verdict.reason) < 260);
+	assert_non_null(strstr(verdict.reason, "pppp..."));
+	policy_free(policy);
+}
+
+static void assert_suggestion(const char *request, const char *expected)
+{
+	char line[400];
+	size_t len = policy_suggest(fixture_request(request), line, sizeof(line));
+
+	assert_string_equal(line, expected);
+	assert_int_equal(len, strlen(expected));
+}
+
+static void a_suggestion_is_a_rule(void **state)
+{
+	char line[20];
+
+	(void)state;
+	assert_suggestion("GET https://a.example/v1/x",
+			  "- allow: https://a.example/v1/x; methods: [GET]");
+	assert_suggestion("POST http://a.example:8080/",
+			  "- allow: http://a.example:8080/; methods: [POST]");
+	assert_suggestion("PROPFIND https://[2001:db8::1]:8443/x",
+			  "- allow: \"https://[2001:db8::1]:8443/x\"; methods: [PROPFIND]");
+	assert_suggestion("GET https://a.example/a:",
+			  "- allow: \"https://a.example/a:\"; methods: [GET]");
+	assert_suggestion("GET https://a.example/a%2Fb",
+			  "- allow: [\"https://a.example/a%2Fb\", \"https://a.example/a/b\"]; "
+			  "methods: [GET]");
+	assert_suggestion("FOO https://a.example/", "");
+	assert_suggestion("CONNECT https://a.example/", "");
+	assert_suggestion("get https://a.example/", "");
+	assert_int_equal(
+		policy_suggest(fixture_request("GET https://a.example/v1/x"), line, sizeof(line)),
+		0);
+	assert_string_equal(line, "");
+}
+
+/* Puts the suggestion into a policy, and asks again. */
+static void a_suggestion_allows_what_it_was_made_for(void **state)
+{
+	static const char *const requests[] = {
+		"GET https://a.example/",
+		"GET https://a.example/a*b",
+		"PUT http://b.example:8080/x/y",
+		"GET https://a.example/a%2Fb;c//d",
+		"DELETE https://a.example/a,b:c@d!$&'()+=",
+		"GET https://a.example/%20%22%C3%A9",
+		"HEAD https://a.example/~x/-/_.",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(requests); i++) {
+		char line[1000], text[1200];
+		size_t len = policy_suggest(fixture_request(requests[i]), line, sizeof(line));
+		size_t at = slice_find(slice_of(line, len), SLICE_LITERAL("; methods"));
+		struct policy_verdict verdict;
+		struct policy *policy;
+
+		assert_true(at < len);
+		snprintf(text, sizeof(text), RULES "%.*s\n  %s\n", (int)at, line, line + at + 2);
+		policy = fixture_load(text);
+		fixture_decide(policy, requests[i], &verdict);
+		assert_true(verdict.allow);
+		policy_free(policy);
+	}
+}
+
+/* A policy of the reference's rules, without the checks that would refuse most of them. */
+struct compiled {
+	struct policy policy;
+	struct policy_matcher matcher;
+	struct policy_rule rules[REFERENCE_RULES_MAX];
+	struct policy_target targets[REFERENCE_RULES_MAX];
+	char texts[REFERENCE_RULES_MAX][80];
+	struct arena arena;
+};
+
+static void compile(struct compiled *c, const struct reference_rule *rules, size_t count)
+{
+	memset(c, 0, sizeof(*c));
+	for (size_t i = 0; i < count; i++) {
+		struct slice rest = slice_from_text(rules[i].methods), method;
+		struct target_fault fault;
+		int rc;
+
+		reference_target_text(&rules[i], c->texts[i], sizeof(c->texts[i]));
+		rc = target_parse(slice_from_text(c->texts[i]),
+				  rules[i].allow ? TARGET_ALLOW : TARGET_DENY, &c->targets[i],
+				  &fault);
+		assert_int_equal(rc, 0);
+		c->rules[i].index = i;
+		c->rules[i].allow = rules[i].allow;
+		c->rules[i].targets = &c->targets[i];
+		c->rules[i].target_count = 1;
+		while (rest.len && slice_next_part(&rest, ' ', &method))
+			c->rules[i].methods.names[c->rules[i].methods.count++] = method;
+	}
+	c->policy.rules = c->rules;
+	c->policy.rule_count = count;
+	c->policy.matcher = &c->matcher;
+	arena_init(&c->arena, 1 << 20);
+	assert_int_equal(matcher_build(&c->policy, &c->arena, &c->matcher), 0);
+}
+
+static void release(struct compiled *c)
+{
+	matcher_free(&c->matcher);
+	arena_free(&c->arena);
+}
+
+static void compare_request(const struct compiled *c, const struct reference_rule *rules,
+			    size_t count, const struct reference_request *asked)
+{
+	const struct policy_request *request;
+	struct policy_verdict verdict;
+	char text[120];
+	bool allow = true;
+	size_t decided = 0;
+
+	snprintf(text, sizeof(text), "%s %s://%s:%u%s", asked->method,
+		 asked->https ? "https" : "http", asked->host, asked->port, asked->path);
+	request = fixture_request(text);
+	for (size_t i = request->path->reading_count; i-- > 0 && allow;) {
+		char reading[64];
+
+		snprintf(reading, sizeof(reading), "%.*s", SLICE_ARGS(request->path->readings[i]));
+		decided = reference_decide(rules, count, asked, reading);
+		allow = decided < count && rules[decided].allow;
+	}
+	policy_decide_request(&c->policy, request, &verdict);
+	assert_int_equal(verdict.allow, allow);
+	assert_int_equal(verdict.rule ? verdict.rule->index : count, decided);
+	assert_true(allow || verdict.reason);
+}
+
+static void compare_connection(const struct compiled *c, const struct reference_rule *rules,
+			       size_t count, const struct reference_request *asked)
+{
+	size_t decided = reference_decide_tls(rules, count, asked->host, asked->port);
+	struct policy_verdict verdict;
+	struct host host;
+
+	host_parse(slice_from_text(asked->host), &host);
+	assert_int_equal(policy_decide_tls(&c->policy, &host, (uint16_t)asked->port, &verdict),
+			 reference_route(rules, count, decided));
+	assert_int_equal(verdict.rule ? verdict.rule->index : count, decided);
+}
+
+static void verdicts_are_those_of_the_reference(void **state)
+{
+	static struct compiled compiled;
+
+	(void)state;
+	srand(4);
+	for (int i = 0; i < 3000; i++) {
+		struct reference_rule rules[REFERENCE_RULES_MAX];
+		size_t count = (size_t)rand() % (REFERENCE_RULES_MAX + 1);
+
+		reference_random_rules(rules, count);
+		compile(&compiled, rules, count);
+		for (int j = 0; j < 60; j++) {
+			struct reference_request asked;
+
+			reference_random_request(&asked);
+			compare_request(&compiled, rules, count, &asked);
+			compare_connection(&compiled, rules, count, &asked);
+		}
+		release(&compiled);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_rule_that_matches_decides),
+		cmocka_unit_test(every_reading_of_a_path_must_be_allowed),
+		cmocka_unit_test(a_star_allows_names_and_denies_addresses_too),
+		cmocka_unit_test(connections_are_routed_by_the_first_rule_about_them),
+		cmocka_unit_test(plain_http_is_only_where_a_rule_allows_it),
+		cmocka_unit_test(secrets_go_where_they_are_bound_and_nowhere_else),
+		cmocka_unit_test(reasons_are_one_line_of_text_whatever_was_asked),
+		cmocka_unit_test(a_suggestion_is_a_rule),
+		cmocka_unit_test(a_suggestion_allows_what_it_was_made_for),
+		cmocka_unit_test(verdicts_are_those_of_the_reference),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
