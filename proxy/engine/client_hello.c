@@ -128,6 +128,7 @@ static void judge_name(struct client *client, const struct hello *hello, struct 
 	if (route == POLICY_TLS_REFUSE) {
 		facts->would_deny = policy->mode == POLICY_OBSERVE && !client->sandbox->killed;
 		facts->is_refused = !facts->would_deny;
+		facts->is_denied_by_policy = facts->is_refused && !client->sandbox->killed;
 		facts->refusal_status = 403;
 	}
 	start_tls(client, received);
