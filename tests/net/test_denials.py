@@ -333,8 +333,8 @@ class Observed(unittest.TestCase):
 
     ask = Denials.ask
 
-    def last(self):
-        return wait_until(lambda: self.box.records(kind="http"), what="a record")[-1]
+    def record(self, path):
+        return wait_until(lambda: [r for r in self.box.records(kind="http") if r["http"]["path"] == path], what="a record")[-1]
 
     def test_what_would_be_denied_goes_out_and_is_marked(self):
         for target, method, reason in ((f"https://{HOST}/v2/x", "GET", "not the path /v2/x"),
@@ -345,7 +345,7 @@ class Observed(unittest.TestCase):
                 path = "/" + target.split("/", 3)[3]
                 status, _, body = self.ask(target, method=method)
                 self.assertEqual((status, body[:5]), (200, b"hello"))
-                record = wait_until(lambda: [r for r in self.box.records(kind="http") if r["http"]["path"] == path], what="it")[-1]
+                record = self.record(path)
                 self.assertEqual((record["verdict"], record["would_deny"]), ("allow", True))
                 self.assertIn(reason, record["reason"])
 
@@ -358,7 +358,7 @@ class Observed(unittest.TestCase):
 
     def test_what_is_allowed_is_not_marked(self):
         self.assertEqual(self.ask(f"https://{HOST}/v1/unmarked")[0], 200)
-        record = self.last()
+        record = self.record("/v1/unmarked")
         self.assertEqual((record["verdict"], record.get("would_deny", False), record["reason"]), ("allow", False, None))
 
     def test_another_authority_is_refused_all_the_same(self):
