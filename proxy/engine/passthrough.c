@@ -102,8 +102,11 @@ static void end(struct passthrough *pass, bool allow, const char *text, bool res
 	deadline_stop(&pass->deadline);
 	ev_io_stop(loop, &pass->client_io);
 	ev_io_stop(loop, &pass->origin_io);
-	if (reset)
+	/* Neither side must take a connection that broke for one that ended. */
+	if (reset) {
 		setsockopt(pass->client_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		setsockopt(pass->origin_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	}
 	cleanup_close_fd(&pass->client_fd);
 	cleanup_close_fd(&pass->origin_fd);
 	close_flow(&pass->up);
