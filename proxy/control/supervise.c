@@ -107,6 +107,8 @@ static void worker_is_lost(struct supervisor *supervisor)
 	int status = 0;
 
 	supervisor->worker_alive = false;
+	/* One that was taken over may speak nonsense, or close its end, and live on. */
+	kill(supervisor->worker, SIGKILL);
 	waitpid(supervisor->worker, &status, 0);
 	if (supervisor->ending)
 		return;
