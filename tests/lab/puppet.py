@@ -213,10 +213,10 @@ class RemoteError(Exception):
 class Puppet:
     """The program. One call at a time; run() may leave threads behind."""
 
-    def __init__(self, box, env=None, options=()):
+    def __init__(self, box, env=None, options=(), stderr=None):
         self.box, self.opened = box, 0
         self.process = box.start(["/usr/bin/python3", "-u", "-c", AGENT], env=env, options=options, stdin=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, text=True)
+                                 stdout=subprocess.PIPE, stderr=stderr, text=True)
         self.run("")
 
     def _call(self, *call):
