@@ -4,7 +4,9 @@ import errno
 import inspect
 import select
 import shutil
+import socket
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -125,6 +127,24 @@ class Witness(Scripted):
 
     def count(self, name):
         return sum(getattr(c.stream, "asked", None) == name for c in self.connections)
+
+
+class HostService:
+    """What listens on all of the host's own addresses, and must never be reached."""
+
+    def __init__(self, port=443):
+        self.reached = []
+        self.listener = socket.socket(socket.AF_INET6)
+        self.listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.listener.bind(("::", port))
+        self.listener.listen(100)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            connection, peer = self.listener.accept()
+            self.reached.append(peer)
+            connection.close()
 
 
 def namespaces_context(certificate, key):
