@@ -350,7 +350,9 @@ static void handle_end(struct client *client, ssize_t error)
 		return;
 	}
 	if (client->exchange) {
-		client->close_after = true;
+		/* Behind the requests that it sent ahead nothing can come. */
+		if (buffer_length(&client->received) == 0)
+			client->close_after = true;
 		deadline_set(&client->deadline, TIMEOUT_HALF_CLOSED);
 		return;
 	}
