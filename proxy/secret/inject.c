@@ -17,7 +17,9 @@ static const struct policy_use *find_use(const struct uses *uses, const struct s
 
 		if (use->secret != entry->policy || use->slot.kind != kind)
 			continue;
-		if (kind != POLICY_SLOT_HEADER || slice_equal_nocase(use->slot.name, name))
+		if (slice_equal_nocase(kind == POLICY_SLOT_HEADER ? use->slot.name
+								  : SLICE_LITERAL("Authorization"),
+				       name))
 			return use;
 	}
 	return NULL;
