@@ -429,8 +429,10 @@ int secret_plan_trailers(const struct secret_store *store, struct http_fields *t
 
 	if (store->count == 0)
 		return 0;
-	for (size_t i = 0; i < trailers->count && rc == 0; i++)
+	for (size_t i = 0; i < trailers->count && rc == 0; i++) {
+		note_all(store, plan, trailers->list[i].name, SECRET_IN_FIELD_NAME);
 		rc = check_text(store, plan, arena, &trailers->list[i].value, SECRET_IN_TRAILER);
+	}
 	return rc;
 }
 
