@@ -125,6 +125,13 @@ class Witness(Scripted):
         """Every byte that came for NAME, over all connections."""
         return b"".join(c.raw for c in self.connections if getattr(c.stream, "asked", None) == name)
 
+    def mark(self):
+        """What has been seen so far, for since(): connections are kept and used again."""
+        return {id(c): len(c.raw) for c in list(self.connections)}
+
+    def since(self, mark, name):
+        return b"".join(c.raw[mark.get(id(c), 0):] for c in list(self.connections) if getattr(c.stream, "asked", None) == name)
+
     def count(self, name):
         return sum(getattr(c.stream, "asked", None) == name for c in self.connections)
 
