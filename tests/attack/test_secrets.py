@@ -22,7 +22,7 @@ from lab.sandbox import BINARY, UID, Sandbox
 from lab.world import World
 
 VALUES = {"KEY": "sk-proj-REALvalueREALvalueREALvalueREALvalue12", "STRICT": "ghp_REALstrictREALstrictREALstrict123456", "STRIP": "REALstripREALstripREALstripREALstrip", "PASS": "REALpassREALpassREALpassREALpassREAL",
-          "KILL": "REALkillREALkillREALkillREALkillREAL", "USER": "REALuserREALuserREALuser", "WORD": "REALword-REALword_REALword", "TWICE": "REALtwiceREALtwiceREALtwice", "FORM": "tok-REALformREALform"}
+          "KILL": "REALkillREALkillREALkillREALkillREAL", "USER": "REALuserREALuserREALuser", "WORD": "REALword-REALword_REALword", "TWICE": "REALtwiceREALtwiceREALtwice", "FORM": "tok-REALformREALform", "ONE": "REALoneREALoneREALoneREALone"}
 POLICY = """
 secrets:
   KEY: {from: env, use: [{at: https://bound.example/v1/**, methods: [GET, POST], slot: header Authorization}, {at: redirect.example, slot: header Authorization}, {at: echo.example, slot: header Authorization}]}
@@ -33,9 +33,10 @@ secrets:
   WORD: {from: env, use: [{at: basic.example, slot: basic password}]}
   TWICE: {from: env, use: [{at: bound.example, slot: header X-Twice}, {at: second.example, slot: header X-Twice}, {at: bound.example, slot: basic password}]}
   FORM: {from: env, placeholder: "tok-{random:40}", use: [{at: bound.example, slot: header X-Form}]}
+  ONE: {from: env, use: [{at: https://bound.example/one/*, slot: header X-One}]}
 rules:
   - {allow: bound.example, methods: [GET, POST, PUT, DELETE]}
-  - allow: [other.example, second.example, basic.example, redirect.example, echo.example, "*.wild.example", http://bound.example/**, http://other.example/**]
+  - allow: [other.example, second.example, basic.example, redirect.example, echo.example, "*.wild.example", http://bound.example/**, http://bound.example:443/**, http://other.example/**]
 """
 HOSTS = ("bound.example", "other.example", "second.example", "basic.example", "a.wild.example", "redirect.example", "echo.example")
 ENVIRONMENT = {"USER_VALUE": VALUES["USER"], **{name: value for name, value in VALUES.items() if name not in ("KILL", "USER")}}
@@ -71,7 +72,7 @@ def tearDownModule():
 
 
 def variables():
-    return {name: os.environ[name] for name in ("KEY", "STRICT", "STRIP", "PASS", "USER_NAME", "WORD", "TWICE", "FORM") if name in os.environ}
+    return {name: os.environ[name] for name in ("KEY", "STRICT", "STRIP", "PASS", "USER_NAME", "WORD", "TWICE", "FORM", "ONE") if name in os.environ}
 
 
 def send(host, data):
@@ -80,6 +81,10 @@ def send(host, data):
 
 def send_plain(host, data):
     return exchange(host, [data], 80, False)[0]
+
+
+def send_plain_443(data):
+    return exchange("bound.example", [data], 443, False)[0]
 
 
 def send_all(cases):
@@ -128,6 +133,12 @@ class Secrets(unittest.TestCase):
                       ("bound.example", request("bound.example", auth, target="/v1")), ("bound.example", request("bound.example", auth, target="/v1/../v2/x")), ("bound.example", request("bound.example", auth, target="/v1/%2e%2e/v2")), ("bound.example", request("bound.example", auth, target="/V1/x")),
                       ("bound.example", request("bound.example", auth, target="//v1/x")), ("bound.example", request("bound.example", auth, target="/v1%2Fx")), ("bound.example", request("bound.example", auth, target="/v2/x?/v1/x")), ("bound.example", request("bound.example", auth, method="PUT")),
                       ("bound.example", request("bound.example", auth, method="DELETE")), ("bound.example", request("bound.example", f"X-Authorization: {token['KEY']}")), ("bound.example", request("bound.example", f"Proxy-Authorization-X: {token['KEY']}")), ("bound.example", request("bound.example", f"Referer: https://x/{token['KEY']}"))])
+
+    def test_S7_every_reading_of_the_path_is_one_that_the_slot_is_for(self):
+        one = f"X-One: {token['ONE']}"
+        self.assertEqual(statuses(inside.do(send, "bound.example", request("bound.example", one, target="/one/x"))), [200])
+        self.assertIn(VALUES["ONE"].encode(), self.since("bound.example"))
+        self.refused([("bound.example", request("bound.example", one, target=path)) for path in ("/one/a%2Fb", "/one//x", "/one/a/b", "/one", "/one;/x", "/one/a%2fb;c")])
 
     def test_S7_S33_a_placeholder_in_every_other_place(self):
         key, strict = token["KEY"], token["STRICT"]
@@ -320,6 +331,9 @@ class Secrets(unittest.TestCase):
         for data in (request("bound.example", f"Authorization: Bearer {token['KEY']}"), request("bound.example", f"X-Strict: {token['STRICT']}"), request("bound.example", f"X-Form: {token['FORM']}"), request("bound.example", "Authorization: Basic " + base64.b64encode(f"x:{token['TWICE']}".encode()).decode())):
             raw = inside.do(send_plain, "bound.example", data)
             self.assertEqual(statuses(raw), [403])
+        for name in ("STRICT", "FORM", "TWICE"):
+            raw = inside.do(send_plain_443, request("bound.example:443", f"X-{name.title()}: {token[name]}"))
+            self.assertEqual(statuses(raw), [403], raw[:300])
         self.assertEqual(plain.raw, b"")
         self.assertEqual(statuses(inside.do(send_plain, "bound.example", request("bound.example", f"X-Pass: {token['PASS']}"))), [200])
         self.assertIn(token["PASS"].encode(), plain.raw)
@@ -381,7 +395,7 @@ class Secrets(unittest.TestCase):
 
     @unittest.skipIf(b"__asan_init" in BINARY.read_bytes(), "the sanitizer keeps a copy of the environment of its own")
     def test_S24_values_are_in_the_workers_locked_memory_only(self):
-        inside.do(send_all, [("bound.example", request("bound.example", f"Authorization: Bearer {token['KEY']}", f"X-Strict: {token['STRICT']}", f"X-Form: {token['FORM']}"))] * 40
+        inside.do(send_all, [("bound.example", request("bound.example", f"Authorization: Bearer {token['KEY']}", f"X-Strict: {token['STRICT']}", f"X-Form: {token['FORM']}"))] * 10
                   + [("basic.example", request("basic.example", "Authorization: Basic " + base64.b64encode(f"{token['USER_NAME']}:{token['WORD']}".encode()).decode()))] * 10)
         time.sleep(0.2)
         worker = worker_of(inside.process)
@@ -393,7 +407,7 @@ class Secrets(unittest.TestCase):
             self.assertIn("lo", flags, name)  # locked
             self.assertIn("dd", flags, name)  # not dumped
         basic = base64.b64encode(f"{VALUES['USER']}:{VALUES['WORD']}".encode())
-        self.assertEqual(held(worker, [basic, b"Bearer " + VALUES["KEY"].encode()]), [])
+        self.assertEqual(held(worker, [basic, f"{VALUES['USER']}:{VALUES['WORD']}".encode(), b"Bearer " + VALUES["KEY"].encode()]), [])
 
     def test_S25_a_secret_file_is_hidden_by_every_name_that_leads_to_it(self):
         folder = world.dir / "private"
