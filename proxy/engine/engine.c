@@ -8,9 +8,16 @@
 
 static void before_sleep(struct ev_loop *loop, struct ev_prepare *watcher, int events)
 {
-	(void)loop;
+	struct engine *engine = container_of(watcher, struct engine, settle);
+
 	(void)events;
-	engine_settle(container_of(watcher, struct engine, settle));
+	engine_settle(engine);
+	/* Settling may lead to more to do in this turn, which the loop would do before it sleeps, but
+	 * after us. */
+	if (ev_pending_count(loop))
+		ev_feed_event(loop, watcher, EV_PREPARE);
+	else if (engine->settled)
+		engine->settled(engine->owner);
 }
 
 int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
@@ -32,6 +39,8 @@ int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
 		return error_set_code(err, -ENOMEM, "cannot start the engine");
 	}
 	ev_prepare_init(&engine->settle, before_sleep);
+	/* Behind all other events. */
+	ev_set_priority(&engine->settle, EV_MINPRI);
 	ev_prepare_start(loop, &engine->settle);
 	/* It must not keep the loop alive by itself. */
 	ev_unref(loop);

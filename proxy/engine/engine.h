@@ -44,6 +44,10 @@ struct engine {
 
 	char *read; /* what was read last, until its callback returns */
 
+	/* Called when everything of a turn is done, or NULL. */
+	void (*settled)(void *owner);
+	void *owner;
+
 	struct list graves;
 	struct list broken; /* streams whose writing failed, to be told */
 };
