@@ -107,6 +107,8 @@ static void worker_is_lost(struct supervisor *supervisor)
 	int status = 0;
 
 	supervisor->worker_alive = false;
+	/* One that was taken over may speak nonsense, or close its end, and live on. */
+	kill(supervisor->worker, SIGKILL);
 	waitpid(supervisor->worker, &status, 0);
 	if (supervisor->ending)
 		return;
@@ -265,6 +267,16 @@ int supervisor_stay(struct supervisor *supervisor)
 	return status;
 }
 
+/* Some step of making a sandbox fails in another one, each with a reason of its own. */
+static void explain_nesting(void)
+{
+	const char *outer = getenv("SALLYPORT_SANDBOX");
+
+	if (outer)
+		say("this is inside the sandbox %s: a sandbox within a sandbox cannot be made",
+		    outer);
+}
+
 int run_command(const struct run_setup *setup)
 {
 	static struct supervisor supervisor;
@@ -280,10 +292,12 @@ int run_command(const struct run_setup *setup)
 	buffer_init(&supervisor.ca_bundle, 32 << 20);
 	buffer_init(&supervisor.ca_java, 32 << 20);
 	environment_init(&supervisor.environment);
-	if (supervisor_launch(&supervisor, &err) < 0)
+	if (supervisor_launch(&supervisor, &err) < 0) {
 		say("%s", err.text);
-	else
+		explain_nesting();
+	} else {
 		status = supervisor_stay(&supervisor);
+	}
 	supervisor_release(&supervisor);
 	return status;
 }

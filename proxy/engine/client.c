@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/wallclock.h"
 #include "policy/match.h"
+#include "policy/methods.h"
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
 
@@ -82,6 +83,20 @@ void client_refuse(struct client *client, enum audit_kind kind, const char *reas
 	client_close(client, true);
 }
 
+/* SSH, SMTP, FTP and the like begin with capitals as well. What is no request line would have us
+ * wait for the rest of a head that never comes. */
+static bool is_like_http(struct slice received)
+{
+	size_t end = slice_find_char(received, '\n');
+	struct slice line = slice_first(received, end), method;
+
+	if (received.ptr[0] < 'A' || received.ptr[0] > 'Z')
+		return false;
+	method = slice_first(line, slice_find_char(line, ' '));
+	return end == received.len || method_standing(method) != METHOD_UNKNOWN ||
+	       slice_find(line, SLICE_LITERAL(" HTTP/")) < line.len;
+}
+
 static void on_sniffed(struct client *client, struct slice received)
 {
 	/* 0x16: a TLS record with a handshake message (RFC 8446 section 5.1). 0x80: the length of
@@ -94,7 +109,7 @@ static void on_sniffed(struct client *client, struct slice received)
 		client_judge_hello(client, received);
 		return;
 	}
-	if (first >= 'A' && first <= 'Z') {
+	if (is_like_http(received)) {
 		client->facts.scheme = POLICY_HTTP;
 		client_serve(client, received);
 		return;

@@ -63,7 +63,8 @@ struct client_facts {
 	struct policy_verdict refusal;
 	int refusal_status; /* 403 or 421 */
 	bool is_refused;
-	bool would_deny; /* the same in observe mode: it is let through, and marked */
+	bool is_denied_by_policy; /* it is refused because no rule allows it */
+	bool would_deny;	  /* the same in observe mode: it is let through, and marked */
 };
 
 /* What the client's leg does for an exchange. LEG is what it gave to exchange_create(). */

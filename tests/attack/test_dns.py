@@ -7,11 +7,10 @@ of the attacker's that a wildcard allows can be told things by the names that ar
 """
 import socket
 import struct
-import threading
 import time
 import unittest
 
-from lab.attacker import Witness, enter, settle, statuses
+from lab.attacker import HostService, Witness, enter, settle, statuses
 from lab.origins import Scripted
 from lab.world import GATEWAY, HOST_ADDRESS, RESOLVER, World
 
@@ -50,24 +49,6 @@ def tearDownModule():
     for thing in (origin, evil, world):
         thing.close()
     assert not faults, faults
-
-
-class HostService:
-    """What listens on all of the host's own addresses, and must never be reached."""
-
-    def __init__(self):
-        self.reached = []
-        self.listener = socket.socket(socket.AF_INET6)
-        self.listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        self.listener.bind(("::", 443))
-        self.listener.listen(100)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            connection, peer = self.listener.accept()
-            self.reached.append(peer)
-            connection.close()
 
 
 def get(host, to=None, path="/", port=443):

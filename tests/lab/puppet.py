@@ -16,6 +16,7 @@ class Client:
         self.tls = None
         if tls:
             self.context = session.context if session else ssl.create_default_context()
+            self.context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python's default: the end without close_notify is hidden
             self.context.check_hostname = sni is None
             if alpn:
                 self.context.set_alpn_protocols(alpn)
@@ -197,6 +198,7 @@ for line in sys.stdin:
     except Exception as error:
         answer = ("error", type(error).__name__, str(error))
     print(repr(answer), flush=True)
+os._exit(0)  # whatever threads are left
 '''
 
 
@@ -211,10 +213,11 @@ class RemoteError(Exception):
 class Puppet:
     """The program. One call at a time; run() may leave threads behind."""
 
-    def __init__(self, box, env=None, options=()):
+    def __init__(self, box, env=None, options=(), stderr=None):
         self.box, self.opened = box, 0
         self.process = box.start(["/usr/bin/python3", "-u", "-c", AGENT], env=env, options=options, stdin=subprocess.PIPE,
-                                 stdout=subprocess.PIPE, text=True)
+                                 stdout=subprocess.PIPE, stderr=stderr, text=True)
+        self.run("")
 
     def _call(self, *call):
         self.process.stdin.write(repr(call) + "\n")

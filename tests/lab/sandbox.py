@@ -13,7 +13,7 @@ SANITIZED = BINARY is not None and b"__asan_init" in BINARY.read_bytes()
 
 
 def as_user(argv):
-    return ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--", *map(str, argv)]
+    return [shutil.which("setpriv"), f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--", *map(str, argv)]
 
 
 class Sandbox:

@@ -854,7 +854,10 @@ class Resumption(unittest.TestCase):
         first = self.fetch(HOST)
         second = self.fetch(HOST, session=first)
         self.assertTrue(second.resumed())
-        self.assertEqual([r["tls"]["resumed"] for r in self.box.records(kind="http")][-2:], [False, True])
+
+        def both():
+            return [r["tls"]["resumed"] for r in self.box.records(kind="http")][-2:] == [False, True]
+        wait_until(both, what="the records of both")
 
     def test_not_for_another_name(self):
         first = self.fetch(HOST)
