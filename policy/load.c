@@ -173,7 +173,7 @@ static int load_tree(struct storage *storage, struct loader *loader, const struc
 
 static int load_text(struct storage *storage, struct loader *loader)
 {
-	struct slice source = loader->diagnostics->source;
+	struct slice source = loader->diagnostics->files[0].text;
 	CLEANUP(arena_free) struct arena tree_arena;
 	const struct yaml_node *tree;
 	int rc;
@@ -213,8 +213,8 @@ static const char *folder_of_file(struct loader *loader, const char *file)
 
 static int fill(struct storage *storage, struct loader *loader)
 {
-	const char *file = loader->diagnostics->file;
-	struct slice source = loader->diagnostics->source;
+	const char *file = loader->diagnostics->files[0].name;
+	struct slice source = loader->diagnostics->files[0].text;
 
 	storage->policy.file = loader_copy(loader, slice_from_text(file)).ptr;
 	storage->policy.name = name_of_file(loader, file);
@@ -271,14 +271,14 @@ int policy_load_file(const char *path, struct policy **policy, struct diagnostic
 
 	*policy = NULL;
 	diagnostics_init(diagnostics, path, SLICE_EMPTY);
-	diagnostics->source.ptr = NULL;
 	rc = fd_read_file(path, POLICY_FILE_MAX_BYTES, &bytes, &len, &err);
 	if (rc < 0) {
 		diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, (struct diagnostic_place){0}, NULL,
 				"%s", err.text);
 		return rc;
 	}
-	diagnostics->source = slice_of(bytes, len);
+	diagnostics->files[0].text = slice_of(bytes, len);
+	diagnostics->files[0].owned_text = bytes;
 	return finish(load(true, policy, diagnostics), diagnostics);
 }
 

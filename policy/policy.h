@@ -229,8 +229,7 @@ struct policy {
 
 /* Reads and checks the file at PATH. On success *POLICY is the caller's, to policy_free();
  * DIAGNOSTICS may hold warnings. On failure a negative code, and DIAGNOSTICS has every fault found.
- * The source text in DIAGNOSTICS is allocated and is the caller's to free() with free((void
- * *)source.ptr). */
+ * DIAGNOSTICS keeps what was read, until diagnostics_release(). */
 int policy_load_file(const char *path, struct policy **policy, struct diagnostics *diagnostics);
 
 /* The same for TEXT that is in memory already; NAME stands for the file in messages. */

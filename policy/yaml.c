@@ -65,12 +65,13 @@ static bool stop(struct builder *b, int error)
 	return false;
 }
 
-static struct diagnostic_place place_of(const yaml_event_t *event)
+static struct diagnostic_place place_of(const struct builder *b, const yaml_event_t *event)
 {
 	struct diagnostic_place place = {
 		.line = (uint32_t)event->start_mark.line + 1,
 		.column = (uint32_t)event->start_mark.column + 1,
 		.width = 1,
+		.file = b->diagnostics->reading,
 	};
 
 	if (event->end_mark.line == event->start_mark.line &&
@@ -103,7 +104,7 @@ static struct yaml_node *new_node(struct builder *b, const yaml_event_t *event, 
 	struct yaml_node *node;
 
 	if (++b->nodes > POLICY_NODES_MAX) {
-		report(b, place_of(event), NULL, "the policy has too many entries");
+		report(b, place_of(b, event), NULL, "the policy has too many entries");
 		stop(b, ERROR_LIMIT);
 		return NULL;
 	}
@@ -113,7 +114,7 @@ static struct yaml_node *new_node(struct builder *b, const yaml_event_t *event, 
 		return NULL;
 	}
 	node->kind = kind;
-	node->place = place_of(event);
+	node->place = place_of(b, event);
 	return node;
 }
 
@@ -347,7 +348,7 @@ static bool open_document(struct builder *b)
 		if (!next_event(b, &event))
 			return false;
 		if (event.type == YAML_STREAM_END_EVENT) {
-			report(b, (struct diagnostic_place){1, 1, 1},
+			report(b, (struct diagnostic_place){1, 1, 1, b->diagnostics->reading},
 			       "a policy starts with \"sallyport: 1\"", "the file has no content");
 			return stop(b, ERROR_SYNTAX);
 		}
@@ -356,7 +357,7 @@ static bool open_document(struct builder *b)
 		if (event.data.document_start.version_directive ||
 		    event.data.document_start.tag_directives.start !=
 			    event.data.document_start.tag_directives.end)
-			report(b, place_of(&event), "remove it",
+			report(b, place_of(b, &event), "remove it",
 			       "YAML directives are not part of the policy language");
 		return true;
 	}
@@ -371,7 +372,7 @@ static void close_document(struct builder *b)
 			return;
 		if (event.type == YAML_DOCUMENT_END_EVENT)
 			continue;
-		report(b, place_of(&event), "put the other one into a file of its own",
+		report(b, place_of(b, &event), "put the other one into a file of its own",
 		       "a second YAML document starts here");
 		stop(b, ERROR_SYNTAX);
 	}

@@ -73,8 +73,11 @@ static int load_stdin(struct policy **policy, struct diagnostics *diagnostics)
 	size_t len = 0;
 	int rc = fd_read_all(STDIN_FILENO, POLICY_FILE_MAX_BYTES, &bytes, &len);
 
-	if (rc == 0)
-		return policy_load_text("<stdin>", slice_of(bytes, len), policy, diagnostics);
+	if (rc == 0) {
+		rc = policy_load_text("<stdin>", slice_of(bytes, len), policy, diagnostics);
+		diagnostics->files[0].owned_text = bytes;
+		return rc;
+	}
 	diagnostics_init(diagnostics, "<stdin>", (struct slice){0});
 	diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, (struct diagnostic_place){0}, NULL,
 			"cannot read the policy: %s", error_name(rc));
@@ -96,12 +99,6 @@ struct policy *policy_open(const char *file, struct diagnostics *diagnostics)
 	return policy;
 }
 
-void policy_release_source(struct diagnostics *diagnostics)
-{
-	free((void *)(uintptr_t)diagnostics->source.ptr);
-	diagnostics->source.ptr = NULL;
-}
-
 static const char *plural(size_t count)
 {
 	return count == 1 ? "" : "s";
@@ -111,15 +108,16 @@ static bool check_file(const char *file)
 {
 	struct diagnostics diagnostics;
 	struct policy *policy = policy_open(file, &diagnostics);
+	const char *name = diagnostics.files[0].name;
 
 	if (policy)
-		printf("%s: ok, %zu rule%s, %zu secret%s\n", diagnostics.file, policy->rule_count,
+		printf("%s: ok, %zu rule%s, %zu secret%s\n", name, policy->rule_count,
 		       plural(policy->rule_count), policy->secret_count,
 		       plural(policy->secret_count));
 	else
-		printf("%s: refused, %zu error%s\n", diagnostics.file, diagnostics.errors,
+		printf("%s: refused, %zu error%s\n", name, diagnostics.errors,
 		       plural(diagnostics.errors));
-	policy_release_source(&diagnostics);
+	diagnostics_release(&diagnostics);
 	policy_free(policy);
 	return policy;
 }

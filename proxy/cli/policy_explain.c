@@ -92,7 +92,7 @@ static struct slice line_of(struct slice source, uint32_t number)
 static void print_rule(const struct policy *policy, const struct diagnostics *source,
 		       const struct policy_rule *rule)
 {
-	struct slice line = line_of(source->source, rule->line);
+	struct slice line = line_of(source->files[0].text, rule->line);
 
 	printf("rule:     rules[%zu], %s line %u: %.*s\n", rule->index, policy->file, rule->line,
 	       SLICE_ARGS(line));
@@ -243,7 +243,7 @@ static int explain_file(const char *file, const struct question *question)
 	struct policy *policy = policy_open(file, &diagnostics);
 	int status = policy ? explain(policy, &diagnostics, question) : EXIT_FAILURE;
 
-	policy_release_source(&diagnostics);
+	diagnostics_release(&diagnostics);
 	policy_free(policy);
 	return status;
 }

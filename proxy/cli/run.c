@@ -111,7 +111,7 @@ static struct policy *load(const char *path)
 		say("the policy %s has %zu error%s; nothing was started", path, diagnostics.errors,
 		    diagnostics.errors == 1 ? "" : "s");
 	}
-	free((void *)(uintptr_t)diagnostics.source.ptr);
+	diagnostics_release(&diagnostics);
 	return policy;
 }
 

@@ -482,7 +482,7 @@ static void assert_file_says(const char *path, const char *part)
 	shown = diagnostics_render(&diagnostics);
 	assert_non_null(strstr(shown, part));
 	free(shown);
-	free((void *)(uintptr_t)diagnostics.source.ptr);
+	diagnostics_release(&diagnostics);
 }
 
 static void paths_start_at_the_folder_of_the_policy(void **state)
@@ -516,7 +516,7 @@ static void paths_start_at_the_folder_of_the_policy(void **state)
 	snprintf(expected, sizeof(expected), "%s/root.pem", folder);
 	assert_string_equal(policy->ca_files[0], expected);
 	policy_free(policy);
-	free((void *)(uintptr_t)diagnostics.source.ptr);
+	diagnostics_release(&diagnostics);
 
 	write_file(folder, "root.pem", "no certificate\n");
 	assert_file_says(path, "/p.yaml:8:16: error: ");
