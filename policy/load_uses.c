@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "policy/load_methods.h"
 #include "policy/load_secrets.h"
 #include "policy/load_target.h"
@@ -32,14 +33,50 @@ static void read_methods(struct loader *loader, const struct yaml_node *key, voi
 	}
 }
 
+/* In other languages of pointers it stands for all. */
+static void warn_of_star(struct loader *loader, const struct yaml_node *node,
+			 const struct policy_pointer *pointer)
+{
+	for (size_t i = 0; i < pointer->count; i++) {
+		if (slice_equal(pointer->tokens[i], SLICE_LITERAL("*")))
+			loader_warn(loader, node->place,
+				    "name each value that is meant, in a use of its own",
+				    "a pointer has no wildcards: this is a member named \"*\"");
+	}
+}
+
 static void read_slot(struct loader *loader, const struct yaml_node *key, void *into)
 {
 	struct slice text = loader_copy(loader, key->value->text);
 	struct policy_use *use = into;
-	const char *why, *hint;
+	struct slot_fault fault;
+	int rc;
 
-	if (text.ptr && slot_parse(text, &use->slot, &why, &hint) < 0)
-		loader_report(loader, key->value->place, hint, "%s", why);
+	if (!text.ptr)
+		return;
+	rc = slot_parse(text, loader->arena, &use->slot, &fault);
+	if (rc == -ENOMEM)
+		loader->error = rc;
+	else if (rc < 0)
+		loader_report(loader, key->value->place, fault.hint, "%s", fault.why);
+	else
+		warn_of_star(loader, key->value, &use->slot.pointer);
+}
+
+/* Whoever can choose the text around the secret can have it stored where it is read back (threat
+ * S11). */
+static void warn_of_open_body(struct loader *loader, const struct policy_use *use)
+{
+	const struct policy_slot *slot = &use->slot;
+	bool anywhere = slot->kind == POLICY_SLOT_BODY ||
+			(slot->kind == POLICY_SLOT_WS && !slot->has_pointer);
+
+	if (anywhere && (use->at.path.matches_all || use->at.wildcard))
+		loader_warn(loader, use->at.place,
+			    "name one host and the path, or a field: form FIELD, json POINTER, "
+			    "ws POINTER",
+			    "the secret can be put into anything that is sent here, and be stored "
+			    "where it is read back");
 }
 
 static const struct schema_row rows[] = {
@@ -47,7 +84,7 @@ static const struct schema_row rows[] = {
 	 "where the secret may be put in, as in https://api.example.com/v1/**", .read = read_at},
 	{"methods", SCHEMA_TEXT | SCHEMA_LIST, false, "a method or a list of methods",
 	 "the methods of the requests that it may be put into", .read = read_methods},
-	{"slot", SCHEMA_TEXT, true, "header NAME, basic user or basic password",
+	{"slot", SCHEMA_TEXT, true, SLOT_FORMS,
 	 "the place in the request where the placeholder stands", .read = read_slot},
 	{"set", SCHEMA_LATER, .help = "the sandbox's program writes the placeholder itself"},
 	{"sign", SCHEMA_LATER, .help = "requests cannot be signed yet"},
@@ -72,8 +109,10 @@ void load_uses(struct loader *loader, const struct yaml_node *key, struct policy
 		return;
 	for (const struct yaml_node *node = list->first; node; node = node->next) {
 		uses[index].secret = secret;
-		if (schema_read(loader, &use_schema, node, node->place, &uses[index]))
-			index++;
+		if (!schema_read(loader, &use_schema, node, node->place, &uses[index]))
+			continue;
+		warn_of_open_body(loader, &uses[index]);
+		index++;
 	}
 	secret->uses = uses;
 	secret->use_count = index;

@@ -104,7 +104,7 @@ enum policy_slot_kind {
 	POLICY_SLOT_BASIC_PASSWORD,
 	POLICY_SLOT_COOKIE, /* name: the cookie's */
 	POLICY_SLOT_QUERY,  /* name: the parameter's, decoded */
-	POLICY_SLOT_PATH,   /* a whole segment */
+	POLICY_SLOT_PATH,   /* a whole segment of the canonical path */
 	POLICY_SLOT_FORM,   /* name: the field's, of urlencoded and multipart forms */
 	POLICY_SLOT_JSON,   /* pointer */
 	POLICY_SLOT_BODY,   /* anywhere in the body */

@@ -292,7 +292,13 @@ static const struct {
 	{USE("[{at: '*', slot: header A}]"), "error: anybody can get a name that this matches"},
 	{USE("[{at: '*.com', slot: header A}]"), "error: anybody can get a name that this matches"},
 	{USE("[{at: '*.github.io', slot: header A}]"), "error: anybody can get a name"},
-	{USE("[{at: x.example, slot: query key}]"), "error: this slot is not yet supported"},
+	{USE("[{at: x.example, slot: bodi}]"),
+	 "= slots are: header NAME, basic user, basic password, cookie NAME, query NAME, path, "
+	 "form FIELD, json POINTER, body, ws, or ws POINTER"},
+	{USE("[{at: x.example, slot: header Cookie}]"), "= name the cookie, as in: cookie session"},
+	{USE("[{at: x.example, slot: json key}]"), ":6:33: error: a pointer starts with a slash"},
+	{USE("[{at: x.example, slot: json}]"), "error: the pointer is missing"},
+	{USE("[{at: x.example, slot: [body]}]"), "error: \"slot\" must be header NAME, basic user"},
 	{USE("[{at: x.example, slot: header Host}]"), "error: this field says where"},
 	{USE("[{at: x.example, slot: header A, methods: TRACE}]"), "error: TRACE would send"},
 	{USE("[{at: x.example, slot: header A, wide: true}]"),
@@ -355,6 +361,10 @@ static void oddities_are_warned_of(void **state)
 		{RULES "- {allow: x.example, wide: true}", "warning: no target of this rule needs"},
 		{RULES "- allow: https://x.example/", "warning: this is the path \"/\" alone"},
 		{RULES "- allow: x.example/a%2Fb", "warning: servers read this path in 2 ways"},
+		{USE("[{at: x.example, slot: body}]"),
+		 ":6:16: warning: the secret can be put into anything that is sent here"},
+		{USE("[{at: x.example/a, slot: json /a/*/b}]"),
+		 "warning: a pointer has no wildcards: this is a member named \"*\""},
 		{NETWORK("{private: [127.0.0.0/8]}"), "warning: this is the host itself"},
 		{NETWORK("{private: [100.64.0.0/10]}"), "warning: 100.100.100.200"},
 		{NETWORK("{resolve: {y.example: 8.8.8.8}}"), "warning: no rule allows y.example"},
@@ -374,7 +384,7 @@ static void every_mistake_is_told_at_once(void **state)
 				       "- allow: x_y.example\n"
 				       "  methods: [get]\n"
 				       "secrets:\n"
-				       "  S: {from: env, use: [{at: x.example, slot: body}]}\n");
+				       "  S: {from: env, use: [{at: x.example, slot: bodi}]}\n");
 
 	(void)state;
 	assert_string_equal(
@@ -393,10 +403,11 @@ static void every_mistake_is_told_at_once(void **state)
 		       "    6 |   methods: [get]\n"
 		       "      |             ^^^\n"
 		       "      = did you mean GET?\n"
-		       "p.yaml:8:46: error: this slot is not yet supported\n"
-		       "    8 |   S: {from: env, use: [{at: x.example, slot: body}]}\n"
+		       "p.yaml:8:46: error: unknown slot\n"
+		       "    8 |   S: {from: env, use: [{at: x.example, slot: bodi}]}\n"
 		       "      |                                              ^^^^\n"
-		       "      = slots are: header NAME, basic user, basic password\n");
+		       "      = slots are: header NAME, basic user, basic password, cookie NAME, "
+		       "query NAME, path, form FIELD, json POINTER, body, ws, or ws POINTER\n");
 	free(shown);
 }
 
