@@ -8,7 +8,6 @@ struct rule_draft {
 	const struct yaml_node *allow; /* the keys */
 	const struct yaml_node *deny;
 	const struct yaml_node *methods_key;
-	const struct yaml_node *wide_key;
 	struct policy_methods methods;
 	struct slice reason;
 	bool wide;
@@ -46,14 +45,9 @@ static void read_reason(struct loader *loader, const struct yaml_node *key, void
 		draft->reason = loader_copy(loader, key->value->text);
 }
 
-static void read_wide(struct loader *loader, const struct yaml_node *key, void *into)
+static void choose_wide(unsigned int choice, void *into)
 {
-	struct rule_draft *draft = into;
-
-	draft->wide_key = key;
-	draft->wide = slice_equal(key->value->text, SLICE_LITERAL("true"));
-	if (!draft->wide && !slice_equal(key->value->text, SLICE_LITERAL("false")))
-		loader_report(loader, key->value->place, NULL, "\"wide\" must be true or false");
+	((struct rule_draft *)into)->wide = choice;
 }
 
 static const struct schema_row rows[] = {
@@ -67,7 +61,8 @@ static const struct schema_row rows[] = {
 	{"reason", SCHEMA_TEXT, false, "one line of text", "what a denial says",
 	 .read = read_reason},
 	{"wide", SCHEMA_TEXT, false, "true or false",
-	 "true lets a target be as wide as \"*\" or \"*.com\"", .read = read_wide},
+	 "true lets a target be as wide as \"*\" or \"*.com\"", .choices = schema_booleans,
+	 .choose = choose_wide},
 	{"json", SCHEMA_LATER, .help = "rules cannot look into bodies yet"},
 	{"limits", SCHEMA_LATER, .help = "rules cannot count yet"},
 	{"set", SCHEMA_LATER, .help = "rules cannot change requests yet"},
@@ -154,16 +149,18 @@ static bool needs_wide(const struct policy_rule *rule)
 	return false;
 }
 
-static void check_wide_key(struct loader *loader, const struct rule_draft *draft,
-			   const struct policy_rule *rule)
+static void check_wide_key(struct loader *loader, const struct yaml_node *node,
+			   const struct rule_draft *draft, const struct policy_rule *rule)
 {
-	if (!draft->wide_key)
+	const struct yaml_node *key = yaml_find_key(node, "wide");
+
+	if (!key)
 		return;
 	if (!rule->allow)
-		loader_report(loader, draft->wide_key->place, "remove the key",
+		loader_report(loader, key->place, "remove the key",
 			      "a denial may be as wide as it likes");
 	else if (draft->wide && rule->target_count && !needs_wide(rule))
-		loader_warn(loader, draft->wide_key->place, "remove the key",
+		loader_warn(loader, key->place, "remove the key",
 			    "no target of this rule needs \"wide\"");
 }
 
@@ -188,7 +185,7 @@ static void read_rule(struct loader *loader, const struct yaml_node *node, struc
 	rule->reason = draft.reason;
 	if (draft.allow || draft.deny)
 		read_targets(loader, &draft, draft.allow ? draft.allow : draft.deny, rule);
-	check_wide_key(loader, &draft, rule);
+	check_wide_key(loader, node, &draft, rule);
 }
 
 void load_rules(struct loader *loader, const struct yaml_node *key, void *into)

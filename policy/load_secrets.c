@@ -38,6 +38,23 @@ static void choose_misuse(unsigned int choice, void *into)
 	((struct policy_secret *)into)->misuse = choice;
 }
 
+static const char *const scrubs[] = {
+	[POLICY_SCRUB_ALL] = "true",
+	[POLICY_SCRUB_FIELDS] = "fields",
+	[POLICY_SCRUB_NONE] = "false",
+	[POLICY_SCRUB_COUNT] = NULL,
+};
+
+static void choose_scrub(unsigned int choice, void *into)
+{
+	((struct policy_secret *)into)->scrub = choice;
+}
+
+static void choose_capture(unsigned int choice, void *into)
+{
+	((struct policy_secret *)into)->capture = choice;
+}
+
 static const struct schema_row rows[] = {
 	{"from", SCHEMA_TEXT | SCHEMA_MAPPING, true,
 	 "env, {env: NAME}, {file: PATH} or {exec: [COMMAND, ...]}",
@@ -51,7 +68,13 @@ static const struct schema_row rows[] = {
 	{"misuse", SCHEMA_TEXT, false, "block, strict, strip, pass or kill",
 	 "what happens to a placeholder found anywhere else", .choices = misuses,
 	 .choose = choose_misuse},
-	{"scrub", SCHEMA_LATER, .help = "what was put in is always taken out of responses"},
+	{"scrub", SCHEMA_TEXT, false, "true, fields or false",
+	 "what is looked through for the secret when it comes back: fields and body (true), fields "
+	 "only, or nothing",
+	 .choices = scrubs, .choose = choose_scrub},
+	{"capture", SCHEMA_TEXT, false, "true or false",
+	 "true puts placeholders in the place of new tokens in answers to the secret's requests",
+	 .choices = schema_booleans, .choose = choose_capture},
 };
 
 const struct schema secret_schema = {"a secret", rows, sizeof(rows) / sizeof(rows[0])};
@@ -75,6 +98,10 @@ static void read_secret(struct loader *loader, const struct yaml_node *key,
 	secret->name = loader_copy(loader, key->text).ptr;
 	if (secret->name && key->value)
 		schema_read(loader, &secret_schema, key->value, key->place, secret);
+	if (secret->capture && secret->scrub != POLICY_SCRUB_ALL)
+		loader_report(loader, key->place, "leave \"scrub\" out, or \"capture\"",
+			      "new tokens can only be captured where all of a response is looked "
+			      "through");
 }
 
 void load_secrets(struct loader *loader, const struct yaml_node *key, void *into)

@@ -132,6 +132,7 @@ enum policy_scrub {
 			     refused */
 	POLICY_SCRUB_FIELDS,
 	POLICY_SCRUB_NONE,
+	POLICY_SCRUB_COUNT,
 };
 
 struct policy_use {

@@ -10,6 +10,8 @@ enum {
 	HINT_BYTES = DIAGNOSTIC_TEXT_BYTES,
 };
 
+const char *const schema_booleans[] = {"false", "true", NULL};
+
 void *loader_alloc(struct loader *loader, size_t count, size_t size)
 {
 	void *memory = arena_calloc(loader->arena, count, size);

@@ -40,6 +40,9 @@ struct schema_row {
 	void (*choose)(unsigned int choice, void *into);
 };
 
+/* Choices of a key that is "false", 0, or "true", 1. */
+extern const char *const schema_booleans[];
+
 struct schema {
 	const char *what; /* "a rule" */
 	const struct schema_row *rows;

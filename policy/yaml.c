@@ -33,6 +33,17 @@ const char *yaml_kind_name(enum yaml_kind kind)
 	return names[kind];
 }
 
+const struct yaml_node *yaml_find_key(const struct yaml_node *mapping, const char *name)
+{
+	if (mapping->kind != YAML_KIND_MAPPING)
+		return NULL;
+	for (const struct yaml_node *key = mapping->first; key; key = key->next) {
+		if (slice_equal(key->text, slice_from_text(name)))
+			return key;
+	}
+	return NULL;
+}
+
 static uint32_t count_characters(struct slice s)
 {
 	uint32_t count = 0;

@@ -40,6 +40,9 @@ struct yaml_node {
 int yaml_read(struct slice source, struct arena *arena, struct diagnostics *diagnostics,
 	      const struct yaml_node **root);
 
+/* The key NAME of MAPPING, or NULL; of anything else too. */
+const struct yaml_node *yaml_find_key(const struct yaml_node *mapping, const char *name);
+
 /* "text", "a list" or "a mapping", for messages. */
 const char *yaml_kind_name(enum yaml_kind kind);
 

@@ -114,6 +114,37 @@ static void every_part_of_the_language_is_read(void **state)
 	policy_free(policy);
 }
 
+static void what_comes_back_is_scrubbed_unless_it_is_said(void **state)
+{
+	static const struct {
+		const char *keys;
+		enum policy_scrub scrub;
+		bool capture;
+	} rows[] = {
+		{"", POLICY_SCRUB_ALL, false},
+		{", scrub: true", POLICY_SCRUB_ALL, false},
+		{", scrub: fields", POLICY_SCRUB_FIELDS, false},
+		{", scrub: 'false'", POLICY_SCRUB_NONE, false},
+		{", capture: true", POLICY_SCRUB_ALL, true},
+		{", capture: false, scrub: false", POLICY_SCRUB_NONE, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct policy *policy;
+		char text[300];
+
+		snprintf(text, sizeof(text),
+			 "sallyport: 1\nrules: [{allow: x.example}]\nsecrets:\n  S: {from: env, "
+			 "use: [{at: x.example, slot: header A}]%s}\n",
+			 rows[i].keys);
+		policy = fixture_load(text);
+		assert_int_equal(policy->secrets[0].scrub, rows[i].scrub);
+		assert_int_equal(policy->secrets[0].capture, rows[i].capture);
+		policy_free(policy);
+	}
+}
+
 static void one_fixed_address_is_found(void **state)
 {
 	struct policy *policy = fixture_load("sallyport: 1\nrules: [{allow: b.example}]\n"
@@ -243,7 +274,8 @@ static const struct {
 	{RULES "- allow: '*.com'", "error: this allows every name below a public suffix"},
 	{RULES "- allow: 'http://*.co.uk/x'",
 	 "error: this allows every name below a public suffix"},
-	{RULES "- {allow: '*.com', wide: yes}", "error: \"wide\" must be true or false"},
+	{RULES "- {allow: '*.com', wide: yes}",
+	 "error: \"wide\" must be true or false, not \"yes\""},
 	{RULES "- {deny: '*.com', wide: true}", "error: a denial may be as wide as it likes"},
 	/* Secrets. */
 	{"sallyport: 1\nsecrets: [A]", "error: \"secrets\" must be a mapping from names"},
@@ -257,7 +289,12 @@ static const struct {
 	{"sallyport: 1\nsecrets: {A: {}}", "error: a secret needs \"from\""},
 	{"sallyport: 1\nsecrets: {A: {from: env}}",
 	 "error: a secret needs \"use\": a list of uses"},
-	{SECRET "    scrub: true", "error: \"scrub\" is not yet supported"},
+	{SECRET "    scrub: yes", "error: \"scrub\" must be true, fields or false, not \"yes\""},
+	{SECRET "    scrub: [true]", "\"scrub\" must be true, fields or false, not a list"},
+	{SECRET "    capture: fields", "error: \"capture\" must be true or false"},
+	{SECRET "    capture: true\n    scrub: false",
+	 ":4:3: error: new tokens can only be captured where all of a response is looked through"},
+	{SECRET "    capture: true\n    scrub: fields", "error: new tokens can only be captured"},
 	{SECRET "    misuse: ignore", "possible values: block, strict, strip, pass and kill"},
 	{SECRET "    misuse: blok", "did you mean \"block\"?"},
 	{SECRET "    placeholder: x", "error: a placeholder that could be guessed is none"},
@@ -545,6 +582,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_part_of_the_language_is_read),
+		cmocka_unit_test(what_comes_back_is_scrubbed_unless_it_is_said),
 		cmocka_unit_test(one_fixed_address_is_found),
 		cmocka_unit_test(quotes_do_not_matter),
 		cmocka_unit_test(what_is_missing_denies),
