@@ -17,11 +17,14 @@ enum {
 	LINT_SECRETS_MAX = 50000000,
 };
 
+enum { LINT_NAME_BYTES = 160 };
+
 struct lint {
 	struct loader *loader;
 	const struct policy *policy;
 	const struct policy_matcher *matcher;
-	size_t left; /* comparisons */
+	size_t left;		    /* comparisons */
+	char name[LINT_NAME_BYTES]; /* of lint_name_rule() */
 };
 
 /* Counts one comparison; false when there have been too many. */
@@ -29,6 +32,11 @@ static inline bool lint_may_compare(struct lint *lint)
 {
 	return lint->left > 0 && --lint->left > 0;
 }
+
+/* "rules[3] on line 7", and of which file if it is another one than that of PLACE, where it is
+ * told. Valid until the next call. */
+const char *lint_name_rule(struct lint *lint, const struct policy_rule *rule,
+			   const struct diagnostic_place *place);
 
 /* Whether TARGET is about some of the hosts of WILDCARD ("*.x" or "*") only. */
 bool lint_is_inside(const struct policy_target *target, const struct policy_target *wildcard);

@@ -106,21 +106,20 @@ static struct reach find_reach(struct lint *lint, const struct policy_use *use)
 static void report_unopened(struct lint *lint, const struct policy_use *use,
 			    const struct policy_rule *rule)
 {
-	loader_report(
-		lint->loader, use->at.place,
-		"allow it by https://, or give the secret up for this host",
-		"rules[%zu] on line %u passes this host through unopened, where no secret can "
-		"be put in",
-		rule->index, rule->line);
+	loader_report(lint->loader, use->at.place,
+		      "allow it by https://, or give the secret up for this host",
+		      "%s passes this host through unopened, where no secret can "
+		      "be put in",
+		      lint_name_rule(lint, rule, &use->at.place));
 }
 
 static void warn_of_unopened_part(struct lint *lint, const struct policy_use *use,
 				  const struct policy_rule *rule)
 {
 	loader_warn(lint->loader, use->at.place, NULL,
-		    "rules[%zu] on line %u passes some of these hosts through unopened, where no "
+		    "%s passes some of these hosts through unopened, where no "
 		    "secret can be put in",
-		    rule->index, rule->line);
+		    lint_name_rule(lint, rule, &use->at.place));
 }
 
 static void check_use(struct lint *lint, const struct policy_use *use)

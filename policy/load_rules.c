@@ -168,7 +168,7 @@ static void read_rule(struct loader *loader, const struct yaml_node *node, struc
 {
 	struct rule_draft draft = {0};
 
-	rule->line = node->place.line;
+	rule->place = node->place;
 	schema_read(loader, &rule_schema, node, node->place, &draft);
 	if (node->kind != YAML_KIND_MAPPING)
 		return;

@@ -94,7 +94,7 @@ static void read_secret(struct loader *loader, const struct yaml_node *key,
 			struct policy_secret *secret)
 {
 	check_name(loader, key);
-	secret->line = key->place.line;
+	secret->place = key->place;
 	secret->name = loader_copy(loader, key->text).ptr;
 	if (secret->name && key->value)
 		schema_read(loader, &secret_schema, key->value, key->place, secret);

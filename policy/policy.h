@@ -95,7 +95,7 @@ struct policy_rule {
 	const struct policy_set *sets;
 	size_t set_count;
 	enum policy_credentials credentials;
-	uint32_t line;
+	struct diagnostic_place place;
 };
 
 enum policy_slot_kind {
@@ -179,7 +179,7 @@ struct policy_secret {
 	enum policy_scrub scrub;
 	bool capture; /* new tokens in answers to requests that it was put into become placeholders
 		       */
-	uint32_t line;
+	struct diagnostic_place place;
 };
 
 /* An address range, with the prefix's bytes in network order. */

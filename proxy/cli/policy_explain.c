@@ -89,13 +89,13 @@ static struct slice line_of(struct slice source, uint32_t number)
 	return slice_trim(line);
 }
 
-static void print_rule(const struct policy *policy, const struct diagnostics *source,
-		       const struct policy_rule *rule)
+static void print_rule(const struct diagnostics *source, const struct policy_rule *rule)
 {
-	struct slice line = line_of(source->files[0].text, rule->line);
+	const struct diagnostic_file *file = &source->files[rule->place.file];
+	struct slice line = line_of(file->text, rule->place.line);
 
-	printf("rule:     rules[%zu], %s line %u: %.*s\n", rule->index, policy->file, rule->line,
-	       SLICE_ARGS(line));
+	printf("rule:     rules[%zu], %s line %u: %.*s\n", rule->index, file->name,
+	       rule->place.line, SLICE_ARGS(line));
 	for (size_t i = 0; i < rule->target_count; i++) {
 		if (!rule->targets[i].any_scheme)
 			continue;
@@ -177,7 +177,7 @@ static int explain_denial(const struct policy *policy, const struct diagnostics 
 	print_request("deny", question);
 	printf("reason:   %s\n", verdict->reason);
 	if (verdict->rule)
-		print_rule(policy, source, verdict->rule);
+		print_rule(source, verdict->rule);
 	print_readings(&question->path);
 	if (request->scheme != POLICY_TLS)
 		print_suggestion(request, verdict);
@@ -186,11 +186,11 @@ static int explain_denial(const struct policy *policy, const struct diagnostics 
 	return EXIT_FAILURE;
 }
 
-static int explain_pass(const struct policy *policy, const struct diagnostics *source,
-			const struct question *question, const struct policy_verdict *verdict)
+static int explain_pass(const struct diagnostics *source, const struct question *question,
+			const struct policy_verdict *verdict)
 {
 	print_request("allow, passed through unopened: path and method are not seen", question);
-	print_rule(policy, source, verdict->rule);
+	print_rule(source, verdict->rule);
 	return EXIT_SUCCESS;
 }
 
@@ -203,7 +203,7 @@ static int explain_request(const struct policy *policy, const struct diagnostics
 	if (!verdict.allow)
 		return explain_denial(policy, source, question, request, &verdict);
 	print_request("allow", question);
-	print_rule(policy, source, verdict.rule);
+	print_rule(source, verdict.rule);
 	print_readings(&question->path);
 	print_secrets(policy, request);
 	return EXIT_SUCCESS;
@@ -230,7 +230,7 @@ static int explain(const struct policy *policy, const struct diagnostics *source
 		return explain_request(policy, source, question, &request);
 	route = policy_decide_tls(policy, &question->host, question->port, &verdict);
 	if (route == POLICY_TLS_PASS)
-		return explain_pass(policy, source, question, &verdict);
+		return explain_pass(source, question, &verdict);
 	if (route == POLICY_TLS_REFUSE)
 		return explain_denial(policy, source, question, &request, &verdict);
 	request.scheme = POLICY_HTTPS;

@@ -70,7 +70,7 @@ static void every_part_of_the_language_is_read(void **state)
 	assert_int_equal(policy->secret_count, 4);
 	assert_string_equal(secret[0].name, "OPENAI_API_KEY");
 	assert_int_equal(secret[0].index, 0);
-	assert_int_equal(secret[0].line, 4);
+	assert_int_equal(secret[0].place.line, 4);
 	assert_int_equal(secret[0].from.kind, POLICY_FROM_ENV);
 	assert_string_equal(secret[0].from.name, "OPENAI_API_KEY");
 	assert_true(slice_equal(secret[0].placeholder, SLICE_LITERAL("sk-proj-{random:48}")));
@@ -94,7 +94,7 @@ static void every_part_of_the_language_is_read(void **state)
 
 	assert_int_equal(policy->rule_count, 7);
 	assert_int_equal(rule[1].index, 1);
-	assert_int_equal(rule[1].line, 26);
+	assert_int_equal(rule[1].place.line, 26);
 	assert_int_equal(rule[1].target_count, 3);
 	assert_int_equal(rule[1].targets[1].place.column, 25);
 	assert_false(rule[5].allow);
