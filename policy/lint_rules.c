@@ -28,11 +28,17 @@ static bool has_place(const struct policy_target *earlier, const struct policy_t
 	return port && (earlier->any_scheme || earlier->scheme == later->scheme);
 }
 
+/* To a WebSocket, an allowing rule without "websocket" is not there; a denial is. */
+static bool takes_websockets(const struct policy_rule *a, const struct policy_rule *b)
+{
+	return !a->allow || a->websocket || !b->allow || !b->websocket;
+}
+
 static bool takes_requests(const struct policy_rule *a, const struct policy_target *a_target,
 			   const struct policy_rule *b, const struct policy_target *b_target)
 {
 	return path_glob_covers(&a_target->path, &b_target->path) &&
-	       methods_cover(&a->methods, !a->allow, &b->methods);
+	       methods_cover(&a->methods, !a->allow, &b->methods) && takes_websockets(a, b);
 }
 
 static bool share_requests(const struct policy_rule *a, const struct policy_target *a_target,

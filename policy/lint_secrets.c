@@ -11,13 +11,24 @@ struct reach {
 	bool opened;  /* a rule about requests was met first, so that connections are opened */
 	const struct policy_rule *unopened; /* the tls:// rule that passes all of it through */
 	const struct policy_rule *part;	    /* or some of it */
+	const struct policy_rule *silent;   /* allows the request, but no WebSocket */
+	const struct policy_rule *bare;	    /* allows it, and takes all credentials out */
 };
 
-static bool allows_part(const struct policy_use *use, const struct policy_rule *rule,
-			const struct policy_target *target)
+/* RULE, which allows, is about the use's host, scheme and port. */
+static void look_at_requests(struct reach *reach, const struct policy_use *use,
+			     const struct policy_rule *rule, const struct policy_target *target)
 {
-	return path_glob_overlaps(&target->path, &use->at.path) &&
-	       methods_overlap(&rule->methods, !rule->allow, &use->methods, false);
+	reach->host = true;
+	if (!path_glob_overlaps(&target->path, &use->at.path) ||
+	    !methods_overlap(&rule->methods, false, &use->methods, false))
+		return;
+	if (use->slot.kind == POLICY_SLOT_WS && !rule->websocket)
+		reach->silent = rule;
+	else if (rule->credentials == POLICY_CREDENTIALS_NONE)
+		reach->bare = rule;
+	else
+		reach->request = true;
 }
 
 static bool denies_all(const struct policy_use *use, const struct policy_rule *rule,
@@ -46,12 +57,10 @@ static void look_at_covering(struct reach *reach, const struct policy_use *use,
 	if (!matcher_names(entry, POLICY_HTTPS, &use->at.host, port))
 		return;
 	reach->opened = true;
-	if (rule->allow) {
-		reach->host = true;
-		reach->request = reach->request || allows_part(use, rule, entry->target);
-	} else {
+	if (rule->allow)
+		look_at_requests(reach, use, rule, entry->target);
+	else
 		reach->closed = denies_all(use, rule, entry->target);
-	}
 }
 
 /* A rule for some of the hosts below the use's wildcard. */
@@ -65,10 +74,8 @@ static void look_at_inner(struct reach *reach, const struct policy_use *use,
 		return;
 	if (target->scheme == POLICY_TLS && !reach->part)
 		reach->part = rule;
-	if (target->scheme != POLICY_HTTPS)
-		return;
-	reach->host = true;
-	reach->request = reach->request || allows_part(use, rule, target);
+	if (target->scheme == POLICY_HTTPS)
+		look_at_requests(reach, use, rule, target);
 }
 
 /* Wildcards are few, and so are uses; rules may be many. */
@@ -122,6 +129,26 @@ static void warn_of_unopened_part(struct lint *lint, const struct policy_use *us
 		    lint_name_rule(lint, rule, &use->at.place));
 }
 
+static void report_no_request(struct lint *lint, const struct policy_use *use,
+			      const struct reach *reach)
+{
+	if (reach->bare)
+		loader_report(lint->loader, use->at.place,
+			      "write \"credentials: ours\" there, or give the use up",
+			      "%s takes all credentials out here (\"credentials: none\"), "
+			      "placeholders as well",
+			      lint_name_rule(lint, reach->bare, &use->at.place));
+	else if (reach->silent)
+		loader_report(lint->loader, use->at.place, "write \"websocket: true\" in the rule",
+			      "%s allows this, but no WebSocket, so that there are no messages to "
+			      "put the secret into",
+			      lint_name_rule(lint, reach->silent, &use->at.place));
+	else
+		loader_report(lint->loader, use->at.place,
+			      "compare the paths and methods of the rules with those of the use",
+			      "the rules allow this host, but no request that this use is for");
+}
+
 static void check_use(struct lint *lint, const struct policy_use *use)
 {
 	struct reach reach = find_reach(lint, use);
@@ -134,9 +161,7 @@ static void check_use(struct lint *lint, const struct policy_use *use)
 		loader_report(lint->loader, use->at.place, "add a rule that allows it",
 			      "no rule allows this host, so that the secret could never be used");
 	else if (!reach.request)
-		loader_report(lint->loader, use->at.place,
-			      "compare the paths and methods of the rules with those of the use",
-			      "the rules allow this host, but no request that this use is for");
+		report_no_request(lint, use, &reach);
 	else if (reach.unopened || reach.part)
 		warn_of_unopened_part(lint, use, reach.part ? reach.part : reach.unopened);
 }
@@ -151,9 +176,7 @@ void lint_secrets(struct lint *lint)
 			check_use(lint, &secret->uses[j]);
 	}
 	if (lint->left == 0)
-		loader_report(lint->loader, ((struct diagnostic_place){0}),
-			      "name hosts in the uses instead of wildcards, or use fewer",
-			      "there are too many uses and rules to check each use");
+		lint_refuse_work(lint);
 }
 
 static bool is_allowed_somehow(const struct lint *lint, const struct host *name)

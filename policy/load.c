@@ -145,6 +145,7 @@ static void check_whole(struct loader *loader, const struct policy_matcher *matc
 	lint_rules(&lint);
 	if (rules_are_sound) {
 		lint_secrets(&lint);
+		lint_effects(&lint);
 		lint_resolve(&lint);
 	}
 }

@@ -1,3 +1,4 @@
+#include "policy/load_effects.h"
 #include "policy/load_methods.h"
 #include "policy/load_target.h"
 
@@ -11,6 +12,8 @@ struct rule_draft {
 	struct policy_methods methods;
 	struct slice reason;
 	bool wide;
+	bool websocket;
+	enum policy_credentials credentials;
 	struct policy_target *targets;
 };
 
@@ -50,6 +53,23 @@ static void choose_wide(unsigned int choice, void *into)
 	((struct rule_draft *)into)->wide = choice;
 }
 
+static void choose_websocket(unsigned int choice, void *into)
+{
+	((struct rule_draft *)into)->websocket = choice;
+}
+
+static const char *const credentials[] = {
+	[POLICY_CREDENTIALS_ANY] = "any",
+	[POLICY_CREDENTIALS_OURS] = "ours",
+	[POLICY_CREDENTIALS_NONE] = "none",
+	[POLICY_CREDENTIALS_COUNT] = NULL,
+};
+
+static void choose_credentials(unsigned int choice, void *into)
+{
+	((struct rule_draft *)into)->credentials = choice;
+}
+
 static const struct schema_row rows[] = {
 	{"allow", SCHEMA_TEXT | SCHEMA_LIST, false, "a target or a list of targets",
 	 "what may be reached: [SCHEME://]HOST[:PORT][/PATH]", .read = read_allow},
@@ -63,11 +83,16 @@ static const struct schema_row rows[] = {
 	{"wide", SCHEMA_TEXT, false, "true or false",
 	 "true lets a target be as wide as \"*\" or \"*.com\"", .choices = schema_booleans,
 	 .choose = choose_wide},
+	{"websocket", SCHEMA_TEXT, false, "true or false", "true lets WebSockets be opened as well",
+	 .choices = schema_booleans, .choose = choose_websocket},
+	{"credentials", SCHEMA_TEXT, false, "any, ours or none",
+	 "whether requests may carry credentials that are no placeholders (any); ours refuses "
+	 "them, "
+	 "none takes all credentials out",
+	 .choices = credentials, .choose = choose_credentials},
 	{"json", SCHEMA_LATER, .help = "rules cannot look into bodies yet"},
 	{"limits", SCHEMA_LATER, .help = "rules cannot count yet"},
 	{"set", SCHEMA_LATER, .help = "rules cannot change requests yet"},
-	{"credentials", SCHEMA_LATER, .help = "secrets are bound under \"secrets\""},
-	{"websocket", SCHEMA_LATER, .help = "rules cannot open WebSockets yet"},
 };
 
 const struct schema rule_schema = {"a rule", rows, sizeof(rows) / sizeof(rows[0])};
@@ -183,9 +208,12 @@ static void read_rule(struct loader *loader, const struct yaml_node *node, struc
 	rule->allow = draft.allow;
 	rule->methods = draft.methods;
 	rule->reason = draft.reason;
+	rule->websocket = draft.websocket;
+	rule->credentials = draft.credentials;
 	if (draft.allow || draft.deny)
 		read_targets(loader, &draft, draft.allow ? draft.allow : draft.deny, rule);
 	check_wide_key(loader, node, &draft, rule);
+	load_effects(loader, node, rule);
 }
 
 void load_rules(struct loader *loader, const struct yaml_node *key, void *into)

@@ -2,6 +2,7 @@
 #include "policy/load_methods.h"
 #include "policy/load_secrets.h"
 #include "policy/load_target.h"
+#include "policy/methods.h"
 #include "policy/slot.h"
 
 /* At TARGET_SHARED too: whoever asks for a name there would be given the secret. */
@@ -79,6 +80,15 @@ static void warn_of_open_body(struct loader *loader, const struct policy_use *us
 			    "where it is read back");
 }
 
+static void check_slot(struct loader *loader, const struct policy_use *use)
+{
+	if (use->slot.kind == POLICY_SLOT_WS &&
+	    !methods_have(&use->methods, false, SLICE_LITERAL("GET")))
+		loader_report(loader, use->at.place, "leave \"methods\" out, or add GET to it",
+			      "a WebSocket is opened by GET, which is not among the methods");
+	warn_of_open_body(loader, use);
+}
+
 static const struct schema_row rows[] = {
 	{"at", SCHEMA_TEXT, true, "an https target",
 	 "where the secret may be put in, as in https://api.example.com/v1/**", .read = read_at},
@@ -111,7 +121,7 @@ void load_uses(struct loader *loader, const struct yaml_node *key, struct policy
 		uses[index].secret = secret;
 		if (!schema_read(loader, &use_schema, node, node->place, &uses[index]))
 			continue;
-		warn_of_open_body(loader, &uses[index]);
+		check_slot(loader, &uses[index]);
 		index++;
 	}
 	secret->uses = uses;

@@ -70,6 +70,7 @@ enum policy_credentials {
 	POLICY_CREDENTIALS_ANY,	 /* the default */
 	POLICY_CREDENTIALS_OURS, /* refused */
 	POLICY_CREDENTIALS_NONE, /* taken out, placeholders as well */
+	POLICY_CREDENTIALS_COUNT,
 };
 
 /* A field that a rule sets: literal text and secrets by turns. */
@@ -91,7 +92,7 @@ struct policy_rule {
 	size_t target_count;
 	struct policy_methods methods;
 	struct slice reason; /* empty when none is given */
-	bool websocket;
+	bool websocket;	     /* WebSockets may be opened too; without it the rule allows none */
 	const struct policy_set *sets;
 	size_t set_count;
 	enum policy_credentials credentials;

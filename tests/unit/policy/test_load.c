@@ -36,8 +36,10 @@ static const char everything[] =
 	"rules:\n"
 	"  - allow: https://api.openai.com/v1/chat/completions\n"
 	"    methods: POST\n"
+	"    credentials: ours\n"
 	"  - allow: [github.com, \"*.example.org\", \"https://a.other.example:8443/**\"]\n"
-	"  - allow: http://mirror.example.org/**\n"
+	"    websocket: true\n"
+	"  - {allow: http://mirror.example.org/**, credentials: none}\n"
 	"  - allow: tls://pinned.bank.example\n"
 	"  - allow: db.internal\n"
 	"  - deny: \"*.internal\"\n"
@@ -94,11 +96,16 @@ static void every_part_of_the_language_is_read(void **state)
 
 	assert_int_equal(policy->rule_count, 7);
 	assert_int_equal(rule[1].index, 1);
-	assert_int_equal(rule[1].place.line, 26);
+	assert_int_equal(rule[1].place.line, 27);
 	assert_int_equal(rule[1].target_count, 3);
 	assert_int_equal(rule[1].targets[1].place.column, 25);
 	assert_false(rule[5].allow);
 	assert_string_equal(rule[5].reason.ptr, "internal hosts are off limits");
+	assert_false(rule[0].websocket);
+	assert_int_equal(rule[0].credentials, POLICY_CREDENTIALS_OURS);
+	assert_true(rule[1].websocket);
+	assert_int_equal(rule[1].credentials, POLICY_CREDENTIALS_ANY);
+	assert_int_equal(rule[2].credentials, POLICY_CREDENTIALS_NONE);
 	assert_true(rule[6].targets[0].any_host);
 
 	assert_int_equal(policy->private_count, 2);
@@ -265,8 +272,26 @@ static const struct {
 	{RULES "- {allow: x.example, json: []}", "error: \"json\" is not yet supported"},
 	{RULES "- {allow: x.example, limits: {}}", "error: \"limits\" is not yet supported"},
 	{RULES "- {allow: x.example, set: {}}", "error: \"set\" is not yet supported"},
-	{RULES "- {allow: x.example, credentials: x}", "\"credentials\" is not yet supported"},
-	{RULES "- {allow: x.example, websocket: true}", "\"websocket\" is not yet supported"},
+	{RULES "- {allow: x.example, credentials: our}",
+	 ":3:35: error: \"credentials\" must be any, ours or none, not \"our\""},
+	{RULES "- {allow: x.example, credentials: our}", "= did you mean \"ours\"?"},
+	{RULES "- {allow: x.example, credentials: {}}", "must be any, ours or none, not a mapping"},
+	{RULES "- {deny: x.example, credentials: none}",
+	 ":3:21: error: no credential passes a denial"},
+	{RULES "- {allow: tls://x.example, credentials: none}",
+	 "error: \"credentials\" has no effect on a tls:// target"},
+	{RULES "- {allow: [y.example, tls://x.example], credentials: any}",
+	 "error: \"credentials\" has no effect on a tls:// target"},
+	{RULES "- {allow: x.example, websocket: yes}",
+	 ":3:33: error: \"websocket\" must be true or false, not \"yes\""},
+	{RULES "- {deny: x.example, websocket: true}",
+	 ":3:21: error: a denial is for WebSockets too"},
+	{RULES "- {allow: tls://x.example, websocket: true}",
+	 "error: \"websocket\" has no effect on a tls:// target"},
+	{RULES "- {allow: x.example, websocket: true, methods: [POST]}",
+	 "error: a WebSocket is opened by GET, which is not among the methods"},
+	{RULES "- allow: wss://x.example", ":3:10: error: a WebSocket is opened by a request"},
+	{RULES "- allow: WS://x.example", "error: a WebSocket is opened by a request of HTTP"},
 	{RULES "- allow: tcp://x.example:1", "error: scheme \"tcp\" is not yet supported"},
 	/* Width. */
 	{RULES "- allow: '*'", "error: this allows every name there is"},
@@ -335,6 +360,8 @@ static const struct {
 	{USE("[{at: x.example, slot: header Cookie}]"), "= name the cookie, as in: cookie session"},
 	{USE("[{at: x.example, slot: json key}]"), ":6:33: error: a pointer starts with a slash"},
 	{USE("[{at: x.example, slot: json}]"), "error: the pointer is missing"},
+	{USE("[{at: x.example, slot: ws, methods: POST}]"),
+	 "error: a WebSocket is opened by GET, which is not among the methods"},
 	{USE("[{at: x.example, slot: [body]}]"), "error: \"slot\" must be header NAME, basic user"},
 	{USE("[{at: x.example, slot: header Host}]"), "error: this field says where"},
 	{USE("[{at: x.example, slot: header A, methods: TRACE}]"), "error: TRACE would send"},
