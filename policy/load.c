@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "policy/lint.h"
+#include "policy/load_secrets.h"
 #include "policy/schema.h"
 #include "policy/source.h"
 
@@ -160,6 +161,8 @@ static int load_tree(struct storage *storage, struct loader *loader, const struc
 	int rc;
 
 	schema_read(loader, &policy_schema, tree, tree->place, &root);
+	if (!loader->error)
+		load_secrets_finish(loader);
 	if (loader->error)
 		return loader->error;
 	rc = matcher_build(policy, &storage->arena, &storage->matcher);
@@ -238,7 +241,9 @@ static int load(bool reads_files, struct policy **policy, struct diagnostics *di
 	arena_init(&storage->arena, ARENA_MAX_BYTES);
 	loader.arena = &storage->arena;
 	loader.policy = &storage->policy;
+	map_init(&loader.secret_names);
 	rc = fill(storage, &loader);
+	map_free(&loader.secret_names);
 	if (rc < 0)
 		policy_free(&storage->policy);
 	else

@@ -12,9 +12,8 @@ struct rule_draft {
 	struct policy_methods methods;
 	struct slice reason;
 	bool wide;
-	bool websocket;
-	enum policy_credentials credentials;
 	struct policy_target *targets;
+	struct policy_rule *rule;
 };
 
 static void read_allow(struct loader *loader, const struct yaml_node *key, void *into)
@@ -53,9 +52,14 @@ static void choose_wide(unsigned int choice, void *into)
 	((struct rule_draft *)into)->wide = choice;
 }
 
+static void read_set(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	load_set(loader, key, ((struct rule_draft *)into)->rule);
+}
+
 static void choose_websocket(unsigned int choice, void *into)
 {
-	((struct rule_draft *)into)->websocket = choice;
+	((struct rule_draft *)into)->rule->websocket = choice;
 }
 
 static const char *const credentials[] = {
@@ -67,7 +71,7 @@ static const char *const credentials[] = {
 
 static void choose_credentials(unsigned int choice, void *into)
 {
-	((struct rule_draft *)into)->credentials = choice;
+	((struct rule_draft *)into)->rule->credentials = choice;
 }
 
 static const struct schema_row rows[] = {
@@ -85,6 +89,9 @@ static const struct schema_row rows[] = {
 	 .choose = choose_wide},
 	{"websocket", SCHEMA_TEXT, false, "true or false", "true lets WebSockets be opened as well",
 	 .choices = schema_booleans, .choose = choose_websocket},
+	{"set", SCHEMA_MAPPING, false, "a mapping from names of fields to their values",
+	 "fields that are set from secrets, as in {Authorization: \"Bearer {NAME}\"}",
+	 .read = read_set},
 	{"credentials", SCHEMA_TEXT, false, "any, ours or none",
 	 "whether requests may carry credentials that are no placeholders (any); ours refuses "
 	 "them, "
@@ -92,7 +99,6 @@ static const struct schema_row rows[] = {
 	 .choices = credentials, .choose = choose_credentials},
 	{"json", SCHEMA_LATER, .help = "rules cannot look into bodies yet"},
 	{"limits", SCHEMA_LATER, .help = "rules cannot count yet"},
-	{"set", SCHEMA_LATER, .help = "rules cannot change requests yet"},
 };
 
 const struct schema rule_schema = {"a rule", rows, sizeof(rows) / sizeof(rows[0])};
@@ -191,7 +197,7 @@ static void check_wide_key(struct loader *loader, const struct yaml_node *node,
 
 static void read_rule(struct loader *loader, const struct yaml_node *node, struct policy_rule *rule)
 {
-	struct rule_draft draft = {0};
+	struct rule_draft draft = {.rule = rule};
 
 	rule->place = node->place;
 	schema_read(loader, &rule_schema, node, node->place, &draft);
@@ -208,8 +214,6 @@ static void read_rule(struct loader *loader, const struct yaml_node *node, struc
 	rule->allow = draft.allow;
 	rule->methods = draft.methods;
 	rule->reason = draft.reason;
-	rule->websocket = draft.websocket;
-	rule->credentials = draft.credentials;
 	if (draft.allow || draft.deny)
 		read_targets(loader, &draft, draft.allow ? draft.allow : draft.deny, rule);
 	check_wide_key(loader, node, &draft, rule);
@@ -220,8 +224,6 @@ void load_rules(struct loader *loader, const struct yaml_node *key, void *into)
 {
 	const struct yaml_node *list = key->value;
 	struct policy *policy = into;
-	struct policy_rule *rules;
-	size_t index = 0;
 
 	if (list->count > POLICY_RULES_MAX) {
 		loader_report(loader, key->place, "one rule can list many targets",
@@ -229,13 +231,12 @@ void load_rules(struct loader *loader, const struct yaml_node *key, void *into)
 			      POLICY_RULES_MAX);
 		return;
 	}
-	rules = loader_alloc(loader, list->count + 1, sizeof(*rules));
-	if (!rules)
-		return;
-	for (const struct yaml_node *node = list->first; node; node = node->next, index++) {
-		rules[index].index = index;
-		read_rule(loader, node, &rules[index]);
+	loader->rules = loader_alloc(loader, list->count + 1, sizeof(*loader->rules));
+	policy->rules = loader->rules;
+	for (const struct yaml_node *node = list->first; loader->rules && node; node = node->next) {
+		struct policy_rule *rule = &loader->rules[policy->rule_count];
+
+		rule->index = policy->rule_count++;
+		read_rule(loader, node, rule);
 	}
-	policy->rules = rules;
-	policy->rule_count = list->count;
 }

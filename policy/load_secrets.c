@@ -1,5 +1,10 @@
 #include "policy/load_secrets.h"
 
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "policy/load_effects.h"
 #include "policy/placeholder.h"
 #include "policy/variable.h"
 
@@ -62,7 +67,7 @@ static const struct schema_row rows[] = {
 	{"placeholder", SCHEMA_TEXT, false, "a quoted text with {random:N} in it",
 	 "what the sandbox sees, as in \"sk-proj-{random:48}\", with the quotes",
 	 .read = read_placeholder},
-	{"use", SCHEMA_LIST, true, "a list of uses",
+	{"use", SCHEMA_LIST, false, "a list of uses",
 	 "where the secret may be put in: a list of mappings with \"at\" and \"slot\"",
 	 .read = read_use},
 	{"misuse", SCHEMA_TEXT, false, "block, strict, strip, pass or kill",
@@ -90,12 +95,18 @@ static void check_name(struct loader *loader, const struct yaml_node *key)
 			      "the sandbox needs the variable %s for itself", key->text.ptr);
 }
 
-static void read_secret(struct loader *loader, const struct yaml_node *key,
-			struct policy_secret *secret)
+static void read_secret(struct loader *loader, const struct yaml_node *key, size_t index)
 {
+	struct secret_draft *draft = &loader->secret_drafts[index];
+	struct policy_secret *secret = &loader->secrets[index];
+
 	check_name(loader, key);
+	*draft = (struct secret_draft){.secret = secret, .key = key};
+	secret->index = index;
 	secret->place = key->place;
 	secret->name = loader_copy(loader, key->text).ptr;
+	if (map_insert(&loader->secret_names, &draft->by_name, key->text) < 0)
+		loader->error = -ENOMEM;
 	if (secret->name && key->value)
 		schema_read(loader, &secret_schema, key->value, key->place, secret);
 	if (secret->capture && secret->scrub != POLICY_SCRUB_ALL)
@@ -108,8 +119,6 @@ void load_secrets(struct loader *loader, const struct yaml_node *key, void *into
 {
 	const struct yaml_node *mapping = key->value;
 	struct policy *policy = into;
-	struct policy_secret *secrets;
-	size_t index = 0;
 
 	if (mapping->count > POLICY_SECRETS_MAX) {
 		loader_report(loader, key->place, NULL,
@@ -117,13 +126,60 @@ void load_secrets(struct loader *loader, const struct yaml_node *key, void *into
 			      POLICY_SECRETS_MAX);
 		return;
 	}
-	secrets = loader_alloc(loader, mapping->count + 1, sizeof(*secrets));
-	if (!secrets)
+	loader->secrets = loader_alloc(loader, mapping->count + 1, sizeof(*loader->secrets));
+	loader->secret_drafts = loader_alloc(loader, mapping->count + 1,
+					     sizeof(*loader->secret_drafts));
+	policy->secrets = loader->secrets;
+	for (const struct yaml_node *node = mapping->first; node && !loader->error;
+	     node = node->next)
+		read_secret(loader, node, policy->secret_count++);
+}
+
+/* All names, to find a near miss among. */
+static const char *nearest_name(struct loader *loader, struct slice name)
+{
+	size_t count = loader->policy->secret_count;
+	const char **names = loader_alloc(loader, count + 1, sizeof(*names));
+
+	for (size_t i = 0; names && i < count; i++)
+		names[i] = loader->secrets[i].name;
+	return names ? diagnostic_nearest(name, names, count) : NULL;
+}
+
+static void look_up(struct loader *loader, const struct set_reference *reference)
+{
+	struct map_node *found = map_find(&loader->secret_names, reference->name);
+	struct secret_draft *draft;
+	const char *nearest;
+	char hint[2 * VARIABLE_NAME_MAX];
+
+	if (found) {
+		draft = container_of(found, struct secret_draft, by_name);
+		draft->secret->is_set = true;
+		reference->part->secret = draft->secret;
 		return;
-	for (const struct yaml_node *node = mapping->first; node; node = node->next, index++) {
-		secrets[index].index = index;
-		read_secret(loader, node, &secrets[index]);
 	}
-	policy->secrets = secrets;
-	policy->secret_count = mapping->count;
+	nearest = nearest_name(loader, reference->name);
+	snprintf(hint, sizeof(hint), "did you mean %s?", nearest ? nearest : "");
+	loader_report(loader, reference->place,
+		      nearest ? hint : "secrets are defined under \"secrets\"",
+		      "there is no secret %s", reference->name.ptr);
+}
+
+void load_secrets_finish(struct loader *loader)
+{
+	for (const struct set_reference *r = loader->references; r; r = r->next)
+		look_up(loader, r);
+	for (size_t i = 0; i < loader->policy->secret_count; i++) {
+		const struct yaml_node *key = loader->secret_drafts[i].key;
+		struct policy_secret *secret = &loader->secrets[i];
+
+		secret->is_hidden = secret->is_set && secret->use_count == 0;
+		if (!secret->is_set && key->value && key->value->kind == YAML_KIND_MAPPING &&
+		    !schema_gives(&secret_schema, key->value, "use"))
+			loader_report(loader, key->place,
+				      "where the secret may be put in: a list of mappings with "
+				      "\"at\" and \"slot\"; or set a field from it in a rule",
+				      "a secret needs \"use\": a list of uses");
+	}
 }

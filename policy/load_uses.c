@@ -5,21 +5,12 @@
 #include "policy/methods.h"
 #include "policy/slot.h"
 
-/* At TARGET_SHARED too: whoever asks for a name there would be given the secret. */
-static void check_width(struct loader *loader, const struct policy_target *target)
-{
-	if (target_width(target) != TARGET_NARROW)
-		loader_report(loader, target->place, "name the hosts that need the secret",
-			      "anybody can get a name that this matches, and would be given the "
-			      "secret");
-}
-
 static void read_at(struct loader *loader, const struct yaml_node *key, void *into)
 {
 	struct policy_use *use = into;
 
 	if (load_target(loader, key->value, TARGET_USE, &use->at))
-		check_width(loader, &use->at);
+		load_refuse_width(loader, &use->at);
 }
 
 static void read_methods(struct loader *loader, const struct yaml_node *key, void *into)
@@ -27,11 +18,7 @@ static void read_methods(struct loader *loader, const struct yaml_node *key, voi
 	struct policy_use *use = into;
 
 	load_methods(loader, key, &use->methods);
-	for (size_t i = 0; i < use->methods.count; i++) {
-		if (slice_equal(use->methods.names[i], SLICE_LITERAL("TRACE")))
-			loader_report(loader, key->place, NULL,
-				      "TRACE would send the secret back in the response");
-	}
+	load_refuse_trace(loader, &use->methods, key->place);
 }
 
 /* In other languages of pointers it stands for all. */
@@ -96,7 +83,7 @@ static const struct schema_row rows[] = {
 	 "the methods of the requests that it may be put into", .read = read_methods},
 	{"slot", SCHEMA_TEXT, true, SLOT_FORMS,
 	 "the place in the request where the placeholder stands", .read = read_slot},
-	{"set", SCHEMA_LATER, .help = "the sandbox's program writes the placeholder itself"},
+	{"set", SCHEMA_LATER, .help = "a rule can set a field from a secret"},
 	{"sign", SCHEMA_LATER, .help = "requests cannot be signed yet"},
 };
 

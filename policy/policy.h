@@ -29,6 +29,7 @@ enum {
 	POLICY_SECRETS_MAX = 256,
 	POLICY_USES_MAX = 64, /* of one secret */
 	POLICY_METHODS_MAX = 16,
+	POLICY_SETS_MAX = 16, /* of one rule */
 };
 
 enum policy_scheme {
@@ -73,14 +74,15 @@ enum policy_credentials {
 	POLICY_CREDENTIALS_COUNT,
 };
 
-/* A field that a rule sets: literal text and secrets by turns. */
+/* A field that a rule sets, in the place of all fields of that name: literal text and secrets by
+ * turns, one secret at least. */
 struct policy_set_part {
-	struct slice literal;
-	const struct policy_secret *secret; /* behind LITERAL; NULL at the end */
+	struct slice literal;		    /* visible ASCII and spaces; may be empty */
+	const struct policy_secret *secret; /* behind LITERAL; NULL behind the last one */
 };
 
 struct policy_set {
-	struct slice field;
+	struct slice field; /* no two of a rule are the same, without regard to case */
 	const struct policy_set_part *parts;
 	size_t part_count;
 };
@@ -93,7 +95,7 @@ struct policy_rule {
 	struct policy_methods methods;
 	struct slice reason; /* empty when none is given */
 	bool websocket;	     /* WebSockets may be opened too; without it the rule allows none */
-	const struct policy_set *sets;
+	const struct policy_set *sets; /* all targets are https then */
 	size_t set_count;
 	enum policy_credentials credentials;
 	struct diagnostic_place place;
@@ -180,6 +182,9 @@ struct policy_secret {
 	enum policy_scrub scrub;
 	bool capture; /* new tokens in answers to requests that it was put into become placeholders
 		       */
+	bool is_set;  /* some rule sets a field from it */
+	bool is_hidden; /* only rules use it: the sandbox gets neither its variable nor its
+			   placeholder */
 	struct diagnostic_place place;
 };
 

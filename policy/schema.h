@@ -9,14 +9,22 @@
 #include "policy/policy.h"
 #include "policy/yaml.h"
 
+struct secret_draft; /* load_secrets.h */
+struct set_reference;
+
 /* A policy while it is read. */
 struct loader {
 	struct arena *arena; /* the policy's own */
 	struct diagnostics *diagnostics;
 	struct policy *policy;
-	const char *folder; /* of the policy's file, for relative paths; empty: none */
-	bool reads_files;   /* files that the policy names are looked at */
-	int error;	    /* sticky: -ENOMEM */
+	const char *folder;	       /* of the policy's file, for relative paths; empty: none */
+	bool reads_files;	       /* files that the policy names are looked at */
+	struct policy_secret *secrets; /* with room for all */
+	struct policy_rule *rules;
+	struct secret_draft *secret_drafts; /* as many */
+	struct map secret_names;
+	struct set_reference *references; /* names in "set", until all secrets are known */
+	int error;			  /* sticky: -ENOMEM */
 };
 
 /* What a key's value may be; several may be combined. */

@@ -35,4 +35,10 @@ bool slot_is_in_body(const struct policy_slot *slot);
  * ERROR_SYNTAX with WHY, which says nothing of the value. */
 int slot_check_value(const struct policy_slot *slot, struct slice value, const char **why);
 
+/* The same for all places that SECRET may be put into: its slots, and fields that rules set from
+ * it. WHERE is the first that cannot take it, for messages. Whether the value is long enough to be
+ * scrubbed is for whoever scrubs. */
+int slot_check_secret(const struct policy_secret *secret, struct slice value, struct slice *where,
+		      const char **why);
+
 #endif

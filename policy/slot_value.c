@@ -126,3 +126,21 @@ int slot_check_value(const struct policy_slot *slot, struct slice value, const c
 		*why = checks[slot->kind](value);
 	return *why ? ERROR_SYNTAX : 0;
 }
+
+int slot_check_secret(const struct policy_secret *secret, struct slice value, struct slice *where,
+		      const char **why)
+{
+	static const struct policy_slot field = {
+		.kind = POLICY_SLOT_HEADER,
+		.text = SLICE_LITERAL("a field that a rule sets"),
+	};
+	const struct policy_slot *slot = &field;
+	int rc = secret->is_set ? slot_check_value(slot, value, why) : 0;
+
+	for (size_t i = 0; i < secret->use_count && rc == 0; i++) {
+		slot = &secret->uses[i].slot;
+		rc = slot_check_value(slot, value, why);
+	}
+	*where = slot->text;
+	return rc;
+}

@@ -159,7 +159,7 @@ static int hand_over_secrets(struct supervisor *supervisor, struct error *err)
 		const struct policy_secret *secret = &policy->secrets[i];
 
 		rc = read_secret(secret, supervisor->secrets, err);
-		if (rc == 0 &&
+		if (rc == 0 && !secret->is_hidden &&
 		    environment_set(&supervisor->environment, secret->name,
 				    secret_handover_placeholder(supervisor->secrets, i)) < 0)
 			rc = error_set_code(err, -ENOMEM, "cannot make the environment");

@@ -306,6 +306,55 @@ static void credentials_of_ours_need_a_secret(void **state)
 			    refused, false);
 }
 
+static void fields_that_are_set_are_looked_at(void **state)
+{
+	static const struct {
+		const char *rules, *at, *slot, *part; /* NULL: nothing is said */
+	} rows[] = {
+		{"", "a.example", "header x-key",
+		 "warning: rules[0] on line 4 sets X-Key in some of these requests"},
+		{"", "a.example/y", "header X-Key", NULL},
+		{"", "a.example", "header X-Other", NULL},
+		{"", "a.example", "basic user",
+		 "warning: rules[0] on line 4 sets authorization in some of"},
+		{"", "a.example", "cookie c", NULL},
+		{"", "a.example", "json /authorization", NULL},
+		{"- allow: tls://x.b.example\n", "a.example/y", "header A",
+		 "warning: rules[0] on line 4 passes some of these hosts through unopened, where "
+		 "no "
+		 "field can be set"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char text[500], *shown;
+
+		snprintf(text, sizeof(text),
+			 "sallyport: 1\nsecrets: {H: {from: env}, S: {from: env, use: [{at: %s, "
+			 "slot: "
+			 "%s}]}}\nrules:\n%s- {allow: [a.example/x, '*.b.example'], set: {X-Key: "
+			 "'{H}', authorization: '{H}'}}\n- allow: a.example\n",
+			 rows[i].at, rows[i].slot, rows[i].rules);
+		if (rows[i].part)
+			fixture_assert_says(text, rows[i].part, true);
+		shown = fixture_diagnose(text);
+		assert_int_equal(shown[0] == '\0', !rows[i].part);
+		free(shown);
+	}
+	/* The rule that sets must be reached like any other. */
+	fixture_assert_says(RULES "- allow: a.example\n- {allow: a.example/x, set: {A: '{S}'}}\n"
+				  "secrets: {S: {from: env}}\n",
+			    "error: this never matches: rules[0] on line 3", false);
+	fixture_assert_says(RULES
+			    "- allow: tls://a.example\n- {allow: a.example, set: {A: '{S}'}}\n"
+			    "secrets: {S: {from: env}}\n",
+			    "passes through \"tls://a.example\" before a request is seen", false);
+	/* It is a credential of ours. */
+	fixture_assert_says(RULES "- {allow: [a.example, b.example], set: {A: '{S}'}, credentials: "
+				  "ours}\n- allow: '*.github.io'\nsecrets: {S: {from: env}}\n",
+			    ":4:10: warning: anybody can get a name", true);
+}
+
 static void a_faulty_rule_brings_no_complaints_about_secrets(void **state)
 {
 	char *shown = fixture_diagnose("sallyport: 1\nrules: [{allow: a_b.example}]\n"
@@ -465,6 +514,7 @@ int main(void)
 		cmocka_unit_test(secrets_with_a_way_out_are_left_alone),
 		cmocka_unit_test(slots_must_be_met_by_what_rules_do),
 		cmocka_unit_test(credentials_of_ours_need_a_secret),
+		cmocka_unit_test(fields_that_are_set_are_looked_at),
 		cmocka_unit_test(a_faulty_rule_brings_no_complaints_about_secrets),
 		cmocka_unit_test(what_is_said_to_decide_nothing_does_not),
 		cmocka_unit_test(the_work_is_bounded),

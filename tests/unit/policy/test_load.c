@@ -30,6 +30,7 @@ static const char everything[] =
 	"  OTHER:\n"
 	"    from: {exec: [./get, -x, secret]}\n"
 	"    use: [{at: \"https://*.other.example:8443\", slot: header X-Key}]\n"
+	"  HIDDEN: {from: env, scrub: fields}\n"
 	"  RENAMED:\n"
 	"    from: {env: ANOTHER_NAME}\n"
 	"    use: [{at: github.com/api, slot: header X-Key}]\n"
@@ -40,6 +41,7 @@ static const char everything[] =
 	"  - allow: [github.com, \"*.example.org\", \"https://a.other.example:8443/**\"]\n"
 	"    websocket: true\n"
 	"  - {allow: http://mirror.example.org/**, credentials: none}\n"
+	"  - {allow: set.example, set: {Authorization: \"Bearer {HIDDEN}\"}, methods: GET}\n"
 	"  - allow: tls://pinned.bank.example\n"
 	"  - allow: db.internal\n"
 	"  - deny: \"*.internal\"\n"
@@ -69,7 +71,7 @@ static void every_part_of_the_language_is_read(void **state)
 	SHA256((const unsigned char *)everything, sizeof(everything) - 1, digest);
 	assert_memory_equal(policy->sha256, digest, sizeof(digest));
 
-	assert_int_equal(policy->secret_count, 4);
+	assert_int_equal(policy->secret_count, 5);
 	assert_string_equal(secret[0].name, "OPENAI_API_KEY");
 	assert_int_equal(secret[0].index, 0);
 	assert_int_equal(secret[0].place.line, 4);
@@ -92,21 +94,24 @@ static void every_part_of_the_language_is_read(void **state)
 	assert_string_equal(secret[2].from.argv[2], "secret");
 	assert_null(secret[2].from.argv[3]);
 	assert_true(secret[2].uses[0].at.wildcard);
-	assert_string_equal(secret[3].from.name, "ANOTHER_NAME");
+	assert_true(secret[3].is_hidden);
+	assert_int_equal(secret[3].scrub, POLICY_SCRUB_FIELDS);
+	assert_string_equal(secret[4].from.name, "ANOTHER_NAME");
+	assert_false(secret[4].is_set || secret[4].is_hidden);
 
-	assert_int_equal(policy->rule_count, 7);
+	assert_int_equal(policy->rule_count, 8);
 	assert_int_equal(rule[1].index, 1);
-	assert_int_equal(rule[1].place.line, 27);
+	assert_int_equal(rule[1].place.line, 28);
 	assert_int_equal(rule[1].target_count, 3);
 	assert_int_equal(rule[1].targets[1].place.column, 25);
-	assert_false(rule[5].allow);
-	assert_string_equal(rule[5].reason.ptr, "internal hosts are off limits");
+	assert_false(rule[6].allow);
+	assert_string_equal(rule[6].reason.ptr, "internal hosts are off limits");
 	assert_false(rule[0].websocket);
 	assert_int_equal(rule[0].credentials, POLICY_CREDENTIALS_OURS);
 	assert_true(rule[1].websocket);
 	assert_int_equal(rule[1].credentials, POLICY_CREDENTIALS_ANY);
 	assert_int_equal(rule[2].credentials, POLICY_CREDENTIALS_NONE);
-	assert_true(rule[6].targets[0].any_host);
+	assert_true(rule[7].targets[0].any_host);
 
 	assert_int_equal(policy->private_count, 2);
 	assert_int_equal(policy->private_ranges[0].prefix_bits, 24);
@@ -148,6 +153,60 @@ static void what_comes_back_is_scrubbed_unless_it_is_said(void **state)
 		policy = fixture_load(text);
 		assert_int_equal(policy->secrets[0].scrub, rows[i].scrub);
 		assert_int_equal(policy->secrets[0].capture, rows[i].capture);
+		policy_free(policy);
+	}
+}
+
+/* Parts as text: literals as they are, names in angle brackets. */
+static void write_parts(const struct policy_set *set, char out[200])
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < set->part_count; i++) {
+		const struct policy_set_part *part = &set->parts[i];
+
+		used += (size_t)snprintf(out + used, 200 - used, "%.*s%s%s%s",
+					 SLICE_ARGS(part->literal), part->secret ? "<" : "",
+					 part->secret ? part->secret->name : "",
+					 part->secret ? ">" : "");
+	}
+}
+
+static void fields_are_set_from_secrets(void **state)
+{
+	static const struct {
+		const char *value, *parts;
+		size_t count;
+	} rows[] = {
+		{"'Bearer {S}'", "Bearer <S>", 1},
+		{"'{S}'", "<S>", 1},
+		{"'{S}{OTHER}'", "<S><OTHER>", 2},
+		{"'a {S} b {OTHER} c'", "a <S> b <OTHER> c", 3},
+		{"'{{{S}}}'", "{<S>}", 2},
+		{"'{{S}} {S}'", "{S} <S>", 1},
+		{"'token=\"{S}\"'", "token=\"<S>\"", 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct policy *policy;
+		char text[300], parts[200];
+
+		snprintf(text, sizeof(text),
+			 "sallyport: 1\nrules: [{allow: '*.x.example', set: {Authorization: %s, "
+			 "X-Other: '{OTHER}'}}]\nsecrets:\n  S: {from: env}\n"
+			 "  OTHER: {from: env, use: [{at: y.x.example, slot: header A}]}\n",
+			 rows[i].value);
+		policy = fixture_load(text);
+		assert_int_equal(policy->rules[0].set_count, 2);
+		assert_string_equal(policy->rules[0].sets[0].field.ptr, "Authorization");
+		assert_int_equal(policy->rules[0].sets[0].part_count, rows[i].count);
+		write_parts(&policy->rules[0].sets[0], parts);
+		assert_string_equal(parts, rows[i].parts);
+		assert_ptr_equal(policy->rules[0].sets[1].parts[0].secret, &policy->secrets[1]);
+		assert_true(policy->secrets[0].is_set && policy->secrets[0].is_hidden);
+		assert_true(policy->secrets[1].is_set && !policy->secrets[1].is_hidden);
 		policy_free(policy);
 	}
 }
@@ -212,6 +271,8 @@ static void what_is_missing_denies(void **state)
 #define NAMED(name)                                                                                \
 	"sallyport: 1\nrules: [{allow: x.example}]\nsecrets:\n  " name ":\n    from: env\n"        \
 	"    use: [{at: x.example, slot: header A}]\n"
+#define SETTING(value)                                                                             \
+	"sallyport: 1\nsecrets: {S: {from: env}}\nrules: [{allow: x.example, set: " value "}]\n"
 #define NETWORK(value) "sallyport: 1\nrules: [{allow: x.example}]\nnetwork: " value "\n"
 
 static const struct {
@@ -271,7 +332,61 @@ static const struct {
 	{RULES "- {allow: tls://x.example, methods: GET}", "error: a tls:// target has no methods"},
 	{RULES "- {allow: x.example, json: []}", "error: \"json\" is not yet supported"},
 	{RULES "- {allow: x.example, limits: {}}", "error: \"limits\" is not yet supported"},
-	{RULES "- {allow: x.example, set: {}}", "error: \"set\" is not yet supported"},
+	/* Fields that a rule sets. */
+	{RULES "- {allow: x.example, set: X}", "error: \"set\" must be a mapping from names of"},
+	{RULES "- {allow: x.example, set: {}}", "error: a rule sets 1 to 16 fields, not 0"},
+	{RULES "- {allow: x.example, set: {Host: '{S}'}}",
+	 ":3:28: error: this field says where the request goes"},
+	{RULES "- {allow: x.example, set: {connection: '{S}'}}",
+	 "error: this field is for one hop"},
+	{RULES "- {allow: x.example, set: {Content-Length: '{S}'}}",
+	 "this field frames the message"},
+	{RULES "- {allow: x.example, set: {Sec-WebSocket-Protocol: '{S}'}}", "handshake of the"},
+	{RULES "- {allow: x.example, set: {'X Y': '{S}'}}", "this is not the name of a field"},
+	{SETTING("{X: '{S}', x: '{S}'}"), ":3:44: error: x is set twice"},
+	{SETTING("{X: ['{S}']}"), "error: the value of a field is text, not a list"},
+	{SETTING("{X: Bearer S}"), ":3:37: error: there is no secret in this"},
+	{SETTING("{X: '{{S}}'}"), "error: there is no secret in this"},
+	{SETTING("{X: 'Bearer {S'}"), ":3:45: error: this brace is not closed"},
+	{SETTING("{X: '{S}}'}"), ":3:41: error: this brace closes nothing"},
+	{SETTING("{X: '{ S }'}"), ":3:38: error: braces hold the name of a secret"},
+	{SETTING("{X: '{}'}"), "error: braces hold the name of a secret"},
+	{SETTING("{X: '{S:{S}}'}"), "error: braces hold the name of a secret"},
+	{SETTING("{X: '{random:32}'}"), "error: braces hold the name of a secret"},
+	{SETTING("{X: ' {S}'}"), "error: the value of a field cannot start or end with a space"},
+	{SETTING("{X: '{S} '}"), "error: the value of a field cannot start or end with a space"},
+	{SETTING("{X: '\xc3\xa4{S}'}"), "error: the value of a field is ASCII"},
+	{SETTING("{X: '{T}'}"), ":3:39: error: there is no secret T"},
+	{SETTING("{X: '{SECRETS}'}"), "= secrets are defined under \"secrets\""},
+	{"sallyport: 1\nrules: [{allow: x.example, set: {X: '{OPENAI_APIKEY}'}}]\nsecrets:\n"
+	 "  OPENAI_API_KEY: {from: env}\n",
+	 "= did you mean OPENAI_API_KEY?"},
+	{"sallyport: 1\nrules: [{allow: x.example, set: {X: '{OPENAI_APIKEY}'}}]\nsecrets:\n"
+	 "  OPENAI_API_KEY: {from: env}\n",
+	 ":4:3: error: a secret needs \"use\": a list of uses"},
+	{"sallyport: 1\nrules: [{deny: x.example, set: {X: '{S}'}}]\nsecrets: {S: {from: env}}",
+	 ":2:27: error: a denial sets nothing"},
+	{"sallyport: 1\nrules: [{allow: tls://x.example, set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 "error: \"set\" has no effect on a tls:// target"},
+	{"sallyport: 1\nrules: [{allow: [x.example, http://x.example], set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 ":2:29: error: a field can only be set from a secret on https"},
+	{"sallyport: 1\nrules: [{allow: '*', wide: true, set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 "error: anybody can get a name that this matches"},
+	{"sallyport: 1\nrules: [{allow: '*.co.uk', wide: true, set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 "error: anybody can get a name that this matches"},
+	{"sallyport: 1\nrules: [{allow: '*.github.io', set: {X: '{S}'}}]\nsecrets: {S: {from: "
+	 "env}}",
+	 "error: anybody can get a name that this matches"},
+	{"sallyport: 1\nrules: [{allow: x.example, methods: [GET, TRACE], set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 "error: TRACE would send the secret back"},
+	{"sallyport: 1\nrules: [{allow: x.example, set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env, use: []}}",
+	 "error: a secret has 1 to 64 uses, not 0"},
 	{RULES "- {allow: x.example, credentials: our}",
 	 ":3:35: error: \"credentials\" must be any, ours or none, not \"our\""},
 	{RULES "- {allow: x.example, credentials: our}", "= did you mean \"ours\"?"},
@@ -610,6 +725,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_part_of_the_language_is_read),
 		cmocka_unit_test(what_comes_back_is_scrubbed_unless_it_is_said),
+		cmocka_unit_test(fields_are_set_from_secrets),
 		cmocka_unit_test(one_fixed_address_is_found),
 		cmocka_unit_test(quotes_do_not_matter),
 		cmocka_unit_test(what_is_missing_denies),

@@ -333,6 +333,28 @@ static void readings_are_treated_alike_or_refused(void **state)
 	policy_free(policy);
 }
 
+static void readings_that_set_otherwise_are_refused(void **state)
+{
+	struct policy *policy = fixture_load(RULES "- {allow: a.example/v1/chat, set: {A: '{S}'}}\n"
+						   "- {allow: a.example/v2/**, set: {A: '{S}'}}\n"
+						   "- allow: a.example\n"
+						   "secrets: {S: {from: env}}\n");
+	struct policy_verdict verdict;
+
+	(void)state;
+	fixture_decide(policy, "GET https://a.example/v2/x%2Fy;z//", &verdict);
+	assert_true(verdict.allow);
+	assert_int_equal(verdict.rule->set_count, 1);
+	assert_ptr_equal(verdict.rule->sets[0].parts[0].secret, &policy->secrets[0]);
+	assert_verdict(policy, "GET https://a.example/v1;x/chat", false,
+		       "servers may read this path in ways that rules[0] and rules[2] allow, "
+		       "which do not treat credentials alike");
+	assert_verdict(policy, "GET https://a.example/v2%2Fchat", false,
+		       "servers may read this path in ways that rules[1] and rules[2] allow, "
+		       "which do not treat credentials alike");
+	policy_free(policy);
+}
+
 static void reasons_are_one_line_of_text_whatever_was_asked(void **state)
 {
 	struct policy *policy = fixture_load(RULES "- {allow: a.example/x, methods: GET}\n");
@@ -548,6 +570,7 @@ int main(void)
 		cmocka_unit_test(secrets_go_where_they_are_bound_and_nowhere_else),
 		cmocka_unit_test(a_websocket_needs_a_rule_that_says_so),
 		cmocka_unit_test(readings_are_treated_alike_or_refused),
+		cmocka_unit_test(readings_that_set_otherwise_are_refused),
 		cmocka_unit_test(reasons_are_one_line_of_text_whatever_was_asked),
 		cmocka_unit_test(a_suggestion_is_a_rule),
 		cmocka_unit_test(a_suggestion_allows_what_it_was_made_for),

@@ -257,6 +257,29 @@ static void values_cannot_break_out_of_their_slots(void **state)
 	}
 }
 
+static void a_secret_is_checked_for_all_its_places(void **state)
+{
+	static const struct policy_use uses[] = {
+		{.slot = {.kind = POLICY_SLOT_JSON, .text = {"json /a", 7}}},
+		{.slot = {.kind = POLICY_SLOT_PATH, .text = {"path", 4}}},
+	};
+	struct policy_secret secret = {.uses = uses, .use_count = 1};
+	struct slice where, value = SLICE_LITERAL("p\xc3\xa4th/x");
+	const char *why;
+
+	(void)state;
+	assert_int_equal(slot_check_secret(&secret, value, &where, &why), 0);
+	secret.use_count = 2;
+	assert_int_equal(slot_check_secret(&secret, value, &where, &why), ERROR_SYNTAX);
+	assert_string_equal(where.ptr, "path");
+	secret.use_count = 0;
+	assert_int_equal(slot_check_secret(&secret, value, &where, &why), 0);
+	secret.is_set = true;
+	assert_int_equal(slot_check_secret(&secret, value, &where, &why), ERROR_SYNTAX);
+	assert_string_equal(where.ptr, "a field that a rule sets");
+	assert_string_equal(why, "the value of a field must be ASCII");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +289,7 @@ int main(void)
 		cmocka_unit_test(running_out_of_memory_is_reported),
 		cmocka_unit_test(fields_have_their_roles),
 		cmocka_unit_test(values_cannot_break_out_of_their_slots),
+		cmocka_unit_test(a_secret_is_checked_for_all_its_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
