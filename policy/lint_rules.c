@@ -139,36 +139,44 @@ static enum effect effect_of(const struct index_entry *earlier, const struct ind
 	return effect;
 }
 
+#define TELL(place, hint, ...) diagnostics_add(diagnostics, severity, place, hint, __VA_ARGS__)
+
+/* Whoever includes a file may deny some of what it allows. What is allowed before it may be meant
+ * as well, and is warned of. */
 static void report_covered(struct lint *lint, const struct index_entry *earlier,
 			   const struct policy_target *target, enum effect effect)
 {
+	struct diagnostics *diagnostics = lint->loader->diagnostics;
 	const struct policy_rule *rule = earlier->owner;
+	bool same_file = rule->place.file == target->place.file;
+	enum diagnostic_severity severity = same_file ? DIAGNOSTIC_ERROR : DIAGNOSTIC_WARNING;
 	const char *name = lint_name_rule(lint, rule, &target->place);
 	const char *does = rule->allow ? "allows" : "denies";
 	struct slice text = loader_shown(earlier->target->text);
 
+	if (!same_file && !rule->allow)
+		return;
+
 	switch (effect) {
 	case EFFECT_TOO_LATE:
-		loader_report(lint->loader, target->place, "put the denial before it",
-			      "this denial comes too late: %s allows \"%.*s\"", name,
-			      SLICE_ARGS(text));
+		TELL(target->place, "put the denial before it",
+		     "this denial comes too late: %s allows \"%.*s\"", name, SLICE_ARGS(text));
 		return;
 	case EFFECT_UNOPENED:
-		loader_report(lint->loader, target->place,
-			      "the first rule that names a host decides",
-			      "this never matches: %s %s \"%.*s\" before a "
-			      "request is seen",
-			      name, rule->allow ? "passes through" : "denies", SLICE_ARGS(text));
+		TELL(target->place, "the first rule that names a host decides",
+		     "this never matches: %s %s \"%.*s\" before a "
+		     "request is seen",
+		     name, rule->allow ? "passes through" : "denies", SLICE_ARGS(text));
 		return;
 	case EFFECT_OPENED:
-		loader_report(lint->loader, target->place, "put the tls:// rule before it",
-			      "this never matches: %s names \"%.*s\", so that the "
-			      "connection is opened",
-			      name, SLICE_ARGS(text));
+		TELL(target->place, "put the tls:// rule before it",
+		     "this never matches: %s names \"%.*s\", so that the "
+		     "connection is opened",
+		     name, SLICE_ARGS(text));
 		return;
 	default:
-		loader_report(lint->loader, target->place, "the first rule that matches decides",
-			      "this never matches: %s %s \"%.*s\"", name, does, SLICE_ARGS(text));
+		TELL(target->place, "the first rule that matches decides",
+		     "this never matches: %s %s \"%.*s\"", name, does, SLICE_ARGS(text));
 	}
 }
 

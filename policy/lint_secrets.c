@@ -5,10 +5,10 @@
 
 /* How far a use of a secret is from any request that the rules allow. */
 struct reach {
-	bool host;    /* some rule allows the host, scheme and port */
-	bool request; /* and a path and method of the use */
-	bool closed;  /* a denial was met that leaves nothing for later rules */
-	bool opened;  /* a rule about requests was met first, so that connections are opened */
+	bool host;			  /* some rule allows the host, scheme and port */
+	bool request;			  /* and a path and method of the use */
+	const struct policy_rule *closed; /* a denial that leaves nothing for later rules */
+	bool opened; /* a rule about requests was met first, so that connections are opened */
 	const struct policy_rule *unopened; /* the tls:// rule that passes all of it through */
 	const struct policy_rule *part;	    /* or some of it */
 	const struct policy_rule *silent;   /* allows the request, but no WebSocket */
@@ -51,7 +51,7 @@ static void look_at_covering(struct reach *reach, const struct policy_use *use,
 	    !matcher_names(entry, POLICY_HTTPS, &use->at.host, port)) {
 		if (!reach->opened && rule->allow)
 			reach->unopened = rule;
-		reach->closed = !rule->allow;
+		reach->closed = rule->allow ? NULL : rule;
 		return;
 	}
 	if (!matcher_names(entry, POLICY_HTTPS, &use->at.host, port))
@@ -59,8 +59,8 @@ static void look_at_covering(struct reach *reach, const struct policy_use *use,
 	reach->opened = true;
 	if (rule->allow)
 		look_at_requests(reach, use, rule, entry->target);
-	else
-		reach->closed = denies_all(use, rule, entry->target);
+	else if (denies_all(use, rule, entry->target))
+		reach->closed = rule;
 }
 
 /* A rule for some of the hosts below the use's wildcard. */
@@ -149,11 +149,17 @@ static void report_no_request(struct lint *lint, const struct policy_use *use,
 			      "the rules allow this host, but no request that this use is for");
 }
 
+/* Whoever includes a file may deny some of what its secrets are for. */
+static bool is_closed_elsewhere(const struct reach *reach, const struct policy_use *use)
+{
+	return !reach->request && reach->closed && reach->closed->place.file != use->at.place.file;
+}
+
 static void check_use(struct lint *lint, const struct policy_use *use)
 {
 	struct reach reach = find_reach(lint, use);
 
-	if (lint->left == 0)
+	if (lint->left == 0 || is_closed_elsewhere(&reach, use))
 		return;
 	if (reach.unopened && !reach.request)
 		report_unopened(lint, use, reach.unopened);

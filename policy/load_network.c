@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "base/fd.h"
+#include "base/error.h"
 #include "policy/range.h"
 #include "policy/schema.h"
 
@@ -212,7 +212,8 @@ static void check_ca_file(struct loader *loader, const struct yaml_node *node, c
 	struct error err;
 	size_t len;
 
-	if (fd_read_file(path, CA_FILE_MAX_BYTES, &bytes, &len, &err) < 0)
+	if (loader->reader->read(loader->reader->context, path, CA_FILE_MAX_BYTES, &bytes, &len,
+				 &err) < 0)
 		loader_report(loader, node->place, NULL, "%s", err.text);
 	else if (slice_find(slice_of(bytes, len), SLICE_LITERAL("-----BEGIN CERTIFICATE-----")) ==
 		 len)
@@ -229,7 +230,7 @@ static void load_ca(struct loader *loader, const struct yaml_node *list)
 		if (!is_text(loader, node, "a file"))
 			continue;
 		files[count] = loader_path(loader, node->text);
-		if (files[count] && loader->reads_files)
+		if (files[count] && loader->reader)
 			check_ca_file(loader, node, files[count]);
 		count++;
 	}

@@ -225,15 +225,13 @@ void load_rules(struct loader *loader, const struct yaml_node *key, void *into)
 	const struct yaml_node *list = key->value;
 	struct policy *policy = into;
 
-	if (list->count > POLICY_RULES_MAX) {
+	if (policy->rule_count + list->count > POLICY_RULES_MAX) {
 		loader_report(loader, key->place, "one rule can list many targets",
-			      "there are %zu rules; at most %d are possible", list->count,
-			      POLICY_RULES_MAX);
+			      "there are %zu rules; at most %d are possible",
+			      policy->rule_count + list->count, POLICY_RULES_MAX);
 		return;
 	}
-	loader->rules = loader_alloc(loader, list->count + 1, sizeof(*loader->rules));
-	policy->rules = loader->rules;
-	for (const struct yaml_node *node = list->first; loader->rules && node; node = node->next) {
+	for (const struct yaml_node *node = list->first; node; node = node->next) {
 		struct policy_rule *rule = &loader->rules[policy->rule_count];
 
 		rule->index = policy->rule_count++;

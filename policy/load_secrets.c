@@ -95,6 +95,25 @@ static void check_name(struct loader *loader, const struct yaml_node *key)
 			      "the sandbox needs the variable %s for itself", key->text.ptr);
 }
 
+/* Within one file YAML knows of it. */
+static void add_name(struct loader *loader, struct secret_draft *draft)
+{
+	struct slice name = draft->key->text;
+	struct map_node *known = map_find(&loader->secret_names, name);
+	const struct diagnostic_place *first;
+
+	if (!known) {
+		if (map_insert(&loader->secret_names, &draft->by_name, name) < 0)
+			loader->error = -ENOMEM;
+		return;
+	}
+	first = &container_of(known, struct secret_draft, by_name)->key->place;
+	loader_report(loader, draft->key->place, NULL,
+		      "the secret %.*s is given twice; the first is on line %u of %s",
+		      SLICE_ARGS(loader_shown(name)), first->line,
+		      loader->diagnostics->files[first->file].name);
+}
+
 static void read_secret(struct loader *loader, const struct yaml_node *key, size_t index)
 {
 	struct secret_draft *draft = &loader->secret_drafts[index];
@@ -105,8 +124,7 @@ static void read_secret(struct loader *loader, const struct yaml_node *key, size
 	secret->index = index;
 	secret->place = key->place;
 	secret->name = loader_copy(loader, key->text).ptr;
-	if (map_insert(&loader->secret_names, &draft->by_name, key->text) < 0)
-		loader->error = -ENOMEM;
+	add_name(loader, draft);
 	if (secret->name && key->value)
 		schema_read(loader, &secret_schema, key->value, key->place, secret);
 	if (secret->capture && secret->scrub != POLICY_SCRUB_ALL)
@@ -120,16 +138,12 @@ void load_secrets(struct loader *loader, const struct yaml_node *key, void *into
 	const struct yaml_node *mapping = key->value;
 	struct policy *policy = into;
 
-	if (mapping->count > POLICY_SECRETS_MAX) {
+	if (policy->secret_count + mapping->count > POLICY_SECRETS_MAX) {
 		loader_report(loader, key->place, NULL,
-			      "there are %zu secrets; at most %d are possible", mapping->count,
-			      POLICY_SECRETS_MAX);
+			      "there are %zu secrets; at most %d are possible",
+			      policy->secret_count + mapping->count, POLICY_SECRETS_MAX);
 		return;
 	}
-	loader->secrets = loader_alloc(loader, mapping->count + 1, sizeof(*loader->secrets));
-	loader->secret_drafts = loader_alloc(loader, mapping->count + 1,
-					     sizeof(*loader->secret_drafts));
-	policy->secrets = loader->secrets;
 	for (const struct yaml_node *node = mapping->first; node && !loader->error;
 	     node = node->next)
 		read_secret(loader, node, policy->secret_count++);

@@ -2,7 +2,10 @@
  * A policy: what one sandbox may reach, and which secrets go in where. Loaded from YAML, checked
  * whole, compiled, and from then on immutable. Knows no sockets.
  *
- *     file -> tree (yaml.h: bounded, places kept) -> struct policy (checked) -> matcher (match.h)
+ *     files -> trees (yaml.h: bounded, places kept) -> struct policy (checked) -> matcher (match.h)
+ *
+ * A policy may be made of several files: one includes others, whose secrets and rules are added to
+ * its own, its own rules first.
  *
  * Nothing is allowed as a side effect: an empty or missing list of rules denies all (design section
  * 3, rule 1). Keys that a later version will bring are refused as not yet supported, never ignored.
@@ -22,7 +25,8 @@
 #include "policy/path.h"
 
 enum {
-	POLICY_FILE_MAX_BYTES = 8 << 20,
+	POLICY_FILE_MAX_BYTES = 8 << 20, /* of all files together */
+	POLICY_FILES_MAX = 64,
 	POLICY_DEPTH_MAX = 16,
 	POLICY_NODES_MAX = 400000,
 	POLICY_RULES_MAX = 50000,
@@ -65,6 +69,7 @@ struct policy_methods {
 };
 
 struct policy_secret;
+struct error;
 
 /* Whether a request may carry a credential that is not a placeholder of this sandbox. */
 enum policy_credentials {
@@ -145,8 +150,8 @@ struct policy_use {
 	struct policy_slot slot;
 };
 
-/* Relative paths of files, and of commands with a slash in them, are made relative to the policy
- * file's folder. */
+/* Relative paths of files, and of commands with a slash in them, are made relative to the folder of
+ * the file that names them. */
 enum policy_source_kind {
 	POLICY_FROM_ENV,
 	POLICY_FROM_FILE,
@@ -215,7 +220,10 @@ enum policy_audit_full {
 struct policy_matcher;
 
 struct policy {
-	const char *file; /* as the user named it */
+	const char *file;	  /* as the user named it */
+	const char *const *files; /* all that were read, that one first: what must not be written to
+				     by what the policy is for */
+	size_t file_count;
 	const char *name;
 	enum policy_mode mode;
 	enum policy_audit_full audit_full; /* audit: {when_full: block | continue} */
@@ -230,7 +238,8 @@ struct policy {
 	const char *const
 		*ca_files; /* paths, relative ones made relative to the policy file's folder */
 	size_t ca_count;
-	uint8_t sha256[32]; /* of the file's bytes, for the log */
+	uint8_t sha256[32]; /* for the log: of the file's bytes; of several files, of their digests
+			       one behind the other */
 	const struct policy_matcher *matcher;
 };
 
@@ -239,7 +248,21 @@ struct policy {
  * DIAGNOSTICS keeps what was read, until diagnostics_release(). */
 int policy_load_file(const char *path, struct policy **policy, struct diagnostics *diagnostics);
 
-/* The same for TEXT that is in memory already; NAME stands for the file in messages. */
+/* Where a policy's files are read from. */
+struct policy_reader {
+	/* Reads the file at PATH whole, into new memory for free(). 0, or a negative code with ERR.
+	 */
+	int (*read)(void *context, const char *path, size_t max_bytes, char **bytes, size_t *len,
+		    struct error *err);
+	void *context;
+};
+
+/* The same, with READER for the file system. */
+int policy_load_from(const struct policy_reader *reader, const char *path, struct policy **policy,
+		     struct diagnostics *diagnostics);
+
+/* The same for TEXT that is in memory already; NAME stands for the file in messages. It can include
+ * no others, and files that it names are not looked at. */
 int policy_load_text(const char *name, struct slice text, struct policy **policy,
 		     struct diagnostics *diagnostics);
 

@@ -168,6 +168,10 @@ static void read_key(struct loader *loader, const struct schema *schema,
 	else if (row->shapes == SCHEMA_LATER)
 		loader_report(loader, key->place, row->help, "\"%s\" is not yet supported",
 			      row->key);
+	else if (row->whole && loader->file > 0)
+		loader_report(loader, key->place, "put it into the policy that includes this file",
+			      "\"%s\" is for the whole policy, and not for a file that is included",
+			      row->key);
 	else if (!key->value || key->value->kind == YAML_KIND_FAULTY)
 		return;
 	else if (!has_shape(row, key->value))

@@ -9,16 +9,24 @@
 #include "policy/policy.h"
 #include "policy/yaml.h"
 
-struct secret_draft; /* load_secrets.h */
-struct set_reference;
+struct load_file;     /* load_files.h */
+struct secret_draft;  /* load_secrets.h */
+struct set_reference; /* load_effects.h */
 
 /* A policy while it is read. */
 struct loader {
 	struct arena *arena; /* the policy's own */
 	struct diagnostics *diagnostics;
 	struct policy *policy;
-	const char *folder;	       /* of the policy's file, for relative paths; empty: none */
-	bool reads_files;	       /* files that the policy names are looked at */
+	const struct policy_reader
+		*reader;     /* NULL: files that the policy names are not looked at */
+	struct arena *trees; /* released when all is read */
+	struct load_file *files;
+	size_t file_count;
+	size_t bytes;		       /* of all files together */
+	size_t nodes;		       /* the same */
+	size_t file;		       /* the one whose keys are read */
+	const char *folder;	       /* its folder, for relative paths; empty: none */
 	struct policy_secret *secrets; /* with room for all */
 	struct policy_rule *rules;
 	struct secret_draft *secret_drafts; /* as many */
@@ -46,6 +54,7 @@ struct schema_row {
 	/* Or, of a text that must be one of CHOICES (NULL-terminated), which one it is. */
 	const char *const *choices;
 	void (*choose)(unsigned int choice, void *into);
+	bool whole; /* about the policy as a whole: not for a file that is included */
 };
 
 /* Choices of a key that is "false", 0, or "true", 1. */
@@ -78,7 +87,7 @@ void *loader_alloc(struct loader *loader, size_t count, size_t size);
 /* A copy of TEXT in the policy's arena, with a NUL behind it; ptr is NULL without memory. */
 struct slice loader_copy(struct loader *loader, struct slice text);
 
-/* PATH, a relative one with the policy's folder before it. NULL without memory. */
+/* PATH, a relative one with the folder of the file that names it before it. NULL without memory. */
 const char *loader_path(struct loader *loader, struct slice path);
 
 /* Text for messages: cut, so that what follows it is still seen. */

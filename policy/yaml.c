@@ -402,9 +402,9 @@ static struct yaml_node *read_document(struct builder *b)
 }
 
 int yaml_read(struct slice source, struct arena *arena, struct diagnostics *diagnostics,
-	      const struct yaml_node **root)
+	      size_t *nodes, const struct yaml_node **root)
 {
-	struct builder b = {.arena = arena, .diagnostics = diagnostics};
+	struct builder b = {.arena = arena, .diagnostics = diagnostics, .nodes = *nodes};
 
 	if (!yaml_parser_initialize(&b.parser))
 		return -ENOMEM;
@@ -412,5 +412,6 @@ int yaml_read(struct slice source, struct arena *arena, struct diagnostics *diag
 	yaml_parser_set_input_string(&b.parser, (const unsigned char *)source.ptr, source.len);
 	*root = read_document(&b);
 	yaml_parser_delete(&b.parser);
+	*nodes = b.nodes;
 	return b.error;
 }

@@ -148,7 +148,6 @@ int command_run(int argc, char **argv)
 		return EXIT_SALLYPORT_FAILED;
 	setup = (struct run_setup){
 		.policy = policy,
-		.policy_path = arguments.policy,
 		.audit_path = arguments.audit,
 		.variables = arguments.variables,
 		.variable_count = arguments.variable_count,

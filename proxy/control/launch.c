@@ -300,9 +300,8 @@ static int collect_paths(struct supervisor *supervisor, struct paths *paths)
 	if (rc == 0)
 		rc = add_place(arena, supervisor->pump.journal.path, paths->masked,
 			       &paths->masked_count);
-	if (rc == 0)
-		rc = add_place(arena, supervisor->setup->policy_path, paths->read_only,
-			       &paths->read_only_count);
+	for (size_t i = 0; i < policy->file_count && rc == 0; i++)
+		rc = add_place(arena, policy->files[i], paths->read_only, &paths->read_only_count);
 	for (size_t i = 0; i < policy->ca_count && rc == 0; i++)
 		rc = add_place(arena, policy->ca_files[i], paths->read_only,
 			       &paths->read_only_count);
