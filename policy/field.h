@@ -10,6 +10,8 @@
 
 #include "base/slice.h"
 
+#define FIELD_PATTERN "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+
 enum field_role {
 	FIELD_OF_SLOT, /* the sandbox's program writes it, with a placeholder in it */
 	FIELD_OF_SET,  /* the engine writes it */

@@ -37,16 +37,18 @@ static void keep_ca(struct loader *loader, const struct yaml_node *key, void *in
 
 static const struct schema_row rows[] = {
 	{"resolve", SCHEMA_MAPPING, false, "a mapping from names to addresses",
-	 "fixed addresses, as in {db.internal: 10.0.0.5}", .read = keep_resolve},
+	 "fixed addresses, as in {db.internal: 10.0.0.5}", .read = keep_resolve, .named = true,
+	 .values = SCHEMA_TEXT | SCHEMA_LIST},
 	{"private", SCHEMA_LIST, false, "a list of address ranges",
-	 "private ranges that may be dialled, as in [10.0.0.0/24]", .read = keep_private},
+	 "private ranges that may be dialled, as in [10.0.0.0/24]", .read = keep_private,
+	 .values = SCHEMA_TEXT},
 	{"ca", SCHEMA_LIST, false, "a list of files",
 	 "PEM files with extra roots to verify servers by; relative paths start at the policy's "
 	 "folder",
-	 .read = keep_ca},
+	 .read = keep_ca, .values = SCHEMA_TEXT},
 };
 
-const struct schema network_schema = {"\"network\"", rows, sizeof(rows) / sizeof(rows[0])};
+const struct schema network_schema = {"\"network\"", rows, sizeof(rows) / sizeof(rows[0]), NULL};
 
 /* Whether NODE is a text; says so if it is something else. */
 static bool is_text(struct loader *loader, const struct yaml_node *node, const char *what)

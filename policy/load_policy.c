@@ -1,6 +1,10 @@
 #include "policy/load_policy.h"
 
+#include "policy/variable.h"
+
 enum { NAME_MAX_BYTES = 64 };
+
+static const char *const versions[] = {"1", NULL};
 
 static void read_version(struct loader *loader, const struct yaml_node *key, void *into)
 {
@@ -83,7 +87,7 @@ static const struct schema_row audit_rows[] = {
 };
 
 const struct schema audit_schema = {"\"audit\"", audit_rows,
-				    sizeof(audit_rows) / sizeof(audit_rows[0])};
+				    sizeof(audit_rows) / sizeof(audit_rows[0]), NULL};
 
 static void read_audit(struct loader *loader, const struct yaml_node *key, void *into)
 {
@@ -100,25 +104,27 @@ static void skip_include(struct loader *loader, const struct yaml_node *key, voi
 
 static const struct schema_row rows[] = {
 	{"sallyport", SCHEMA_TEXT, true, "the version of the language, 1",
-	 "a policy starts with \"sallyport: 1\"", .read = read_version},
-	{"name", SCHEMA_TEXT, false, "a name", "what the log calls the policy", .read = read_name},
+	 "a policy starts with \"sallyport: 1\"", .read = read_version, .choices = versions},
+	{"name", SCHEMA_TEXT, false, "a name", "what the log calls the policy", .read = read_name,
+	 .pattern = "^[A-Za-z0-9._-]{1,64}$"},
 	{"secrets", SCHEMA_MAPPING, false, "a mapping from names to secrets",
-	 "what the sandbox holds placeholders for", .read = read_secrets},
+	 "what the sandbox holds placeholders for", .read = read_secrets, .of = &secret_schema,
+	 .named = true, .name_pattern = "^" VARIABLE_PATTERN "$", .most = POLICY_SECRETS_MAX},
 	{"rules", SCHEMA_LIST, false, "a list of rules",
 	 "what may be reached; the first rule that matches decides, and nothing matched is denied",
-	 .read = read_rules},
+	 .read = read_rules, .of = &rule_schema, .most = POLICY_RULES_MAX},
 	{"include", SCHEMA_LIST, false, "a list of files",
 	 "files whose secrets and rules are added; relative paths start at this file's folder",
-	 .read = skip_include},
+	 .read = skip_include, .values = SCHEMA_TEXT, .least = 1},
 	{"network", SCHEMA_MAPPING, false, "a mapping", "addresses and roots of servers",
-	 .read = read_network, .whole = true},
+	 .read = read_network, .whole = true, .of = &network_schema},
 	{"mode", SCHEMA_TEXT, false, "enforce or observe",
 	 "observe refuses nothing, and marks what would be refused", .choices = modes,
 	 .choose = choose_mode, .whole = true},
 	{"audit", SCHEMA_MAPPING, false, "a mapping", "how the log is kept", .read = read_audit,
-	 .whole = true},
+	 .whole = true, .of = &audit_schema},
 	{"limits", SCHEMA_LATER, .help = "requests are not counted yet"},
 	{"credentials", SCHEMA_LATER, .help = "secrets are bound under \"secrets\""},
 };
 
-const struct schema policy_schema = {"a policy", rows, sizeof(rows) / sizeof(rows[0])};
+const struct schema policy_schema = {"a policy", rows, sizeof(rows) / sizeof(rows[0]), NULL};

@@ -1,6 +1,9 @@
 #include "policy/load_effects.h"
 #include "policy/load_methods.h"
 #include "policy/load_target.h"
+#include "policy/field.h"
+#include "policy/methods.h"
+#include "policy/variable.h"
 
 enum { REASON_MAX_BYTES = 300 };
 
@@ -76,12 +79,14 @@ static void choose_credentials(unsigned int choice, void *into)
 
 static const struct schema_row rows[] = {
 	{"allow", SCHEMA_TEXT | SCHEMA_LIST, false, "a target or a list of targets",
-	 "what may be reached: [SCHEME://]HOST[:PORT][/PATH]", .read = read_allow},
+	 "what may be reached: [SCHEME://]HOST[:PORT][/PATH]", .read = read_allow,
+	 .values = SCHEMA_TEXT, .least = 1, .pattern = TARGET_PATTERN},
 	{"deny", SCHEMA_TEXT | SCHEMA_LIST, false, "a target or a list of targets",
 	 "what may not be reached, in every scheme and at every port unless it says one",
-	 .read = read_deny},
+	 .read = read_deny, .values = SCHEMA_TEXT, .least = 1, .pattern = TARGET_PATTERN},
 	{"methods", SCHEMA_TEXT | SCHEMA_LIST, false, "a method or a list of methods",
-	 "the methods that the rule is for, as in [GET, POST]", .read = read_methods},
+	 "the methods that the rule is for, as in [GET, POST]", .read = read_methods,
+	 .choices = methods_known, .values = SCHEMA_TEXT, .least = 1, .most = POLICY_METHODS_MAX},
 	{"reason", SCHEMA_TEXT, false, "one line of text", "what a denial says",
 	 .read = read_reason},
 	{"wide", SCHEMA_TEXT, false, "true or false",
@@ -91,7 +96,9 @@ static const struct schema_row rows[] = {
 	 .choices = schema_booleans, .choose = choose_websocket},
 	{"set", SCHEMA_MAPPING, false, "a mapping from names of fields to their values",
 	 "fields that are set from secrets, as in {Authorization: \"Bearer {NAME}\"}",
-	 .read = read_set},
+	 .read = read_set, .named = true, .values = SCHEMA_TEXT, .least = 1,
+	 .most = POLICY_SETS_MAX, .pattern = "\\{" VARIABLE_PATTERN "\\}",
+	 .name_pattern = "^" FIELD_PATTERN "$"},
 	{"credentials", SCHEMA_TEXT, false, "any, ours or none",
 	 "whether requests may carry credentials that are no placeholders (any); ours refuses "
 	 "them, "
@@ -101,7 +108,9 @@ static const struct schema_row rows[] = {
 	{"limits", SCHEMA_LATER, .help = "rules cannot count yet"},
 };
 
-const struct schema rule_schema = {"a rule", rows, sizeof(rows) / sizeof(rows[0])};
+static const char *const verdicts[] = {"allow", "deny", NULL};
+
+const struct schema rule_schema = {"a rule", rows, sizeof(rows) / sizeof(rows[0]), verdicts};
 
 static bool is_too_wide(enum target_width width)
 {

@@ -63,13 +63,14 @@ static void choose_capture(unsigned int choice, void *into)
 static const struct schema_row rows[] = {
 	{"from", SCHEMA_TEXT | SCHEMA_MAPPING, true,
 	 "env, {env: NAME}, {file: PATH} or {exec: [COMMAND, ...]}",
-	 "where the real value is read from", .read = read_from},
+	 "where the real value is read from", .read = read_from, .of = &source_schema,
+	 .pattern = "^env$"},
 	{"placeholder", SCHEMA_TEXT, false, "a quoted text with {random:N} in it",
 	 "what the sandbox sees, as in \"sk-proj-{random:48}\", with the quotes",
-	 .read = read_placeholder},
+	 .read = read_placeholder, .pattern = "\\{random:[0-9]+\\}"},
 	{"use", SCHEMA_LIST, false, "a list of uses",
 	 "where the secret may be put in: a list of mappings with \"at\" and \"slot\"",
-	 .read = read_use},
+	 .read = read_use, .of = &use_schema, .least = 1, .most = POLICY_USES_MAX},
 	{"misuse", SCHEMA_TEXT, false, "block, strict, strip, pass or kill",
 	 "what happens to a placeholder found anywhere else", .choices = misuses,
 	 .choose = choose_misuse},
@@ -82,7 +83,7 @@ static const struct schema_row rows[] = {
 	 .choices = schema_booleans, .choose = choose_capture},
 };
 
-const struct schema secret_schema = {"a secret", rows, sizeof(rows) / sizeof(rows[0])};
+const struct schema secret_schema = {"a secret", rows, sizeof(rows) / sizeof(rows[0]), NULL};
 
 static void check_name(struct loader *loader, const struct yaml_node *key)
 {

@@ -78,16 +78,19 @@ static void check_slot(struct loader *loader, const struct policy_use *use)
 
 static const struct schema_row rows[] = {
 	{"at", SCHEMA_TEXT, true, "an https target",
-	 "where the secret may be put in, as in https://api.example.com/v1/**", .read = read_at},
+	 "where the secret may be put in, as in https://api.example.com/v1/**", .read = read_at,
+	 .pattern = TARGET_USE_PATTERN},
 	{"methods", SCHEMA_TEXT | SCHEMA_LIST, false, "a method or a list of methods",
-	 "the methods of the requests that it may be put into", .read = read_methods},
+	 "the methods of the requests that it may be put into", .read = read_methods,
+	 .choices = methods_known, .values = SCHEMA_TEXT, .least = 1, .most = POLICY_METHODS_MAX},
 	{"slot", SCHEMA_TEXT, true, SLOT_FORMS,
-	 "the place in the request where the placeholder stands", .read = read_slot},
+	 "the place in the request where the placeholder stands", .read = read_slot,
+	 .pattern = SLOT_PATTERN},
 	{"set", SCHEMA_LATER, .help = "a rule can set a field from a secret"},
 	{"sign", SCHEMA_LATER, .help = "requests cannot be signed yet"},
 };
 
-const struct schema use_schema = {"a use", rows, sizeof(rows) / sizeof(rows[0])};
+const struct schema use_schema = {"a use", rows, sizeof(rows) / sizeof(rows[0]), NULL};
 
 void load_uses(struct loader *loader, const struct yaml_node *key, struct policy_secret *secret)
 {

@@ -177,7 +177,7 @@ static void read_key(struct loader *loader, const struct schema *schema,
 	else if (!has_shape(row, key->value))
 		loader_report(loader, key->place, row->help, "\"%s\" must be %s, not %s", row->key,
 			      row->expected, yaml_kind_name(key->value->kind));
-	else if (row->choices)
+	else if (row->choose)
 		choose(loader, row, key->value, into);
 	else
 		row->read(loader, key, into);

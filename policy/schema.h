@@ -1,6 +1,7 @@
 /*
  * The keys of the language, as rows: each mapping of a policy has a schema, and the rows drive the
- * reading, the messages with their hints, and the test that the manual names every key.
+ * reading, the messages with their hints, the JSON Schema for editors (schema_json.h), and the test
+ * that the manual names every key.
  */
 #ifndef POLICY_SCHEMA_H
 #define POLICY_SCHEMA_H
@@ -55,6 +56,13 @@ struct schema_row {
 	const char *const *choices;
 	void (*choose)(unsigned int choice, void *into);
 	bool whole; /* about the policy as a whole: not for a file that is included */
+	/* What READ sees to, told once more for the JSON Schema. */
+	const struct schema *of;  /* of the mapping, of each entry of the list, or of each value */
+	bool named;		  /* a mapping whose keys are names of the user's own */
+	unsigned int values;	  /* shapes of what it holds, without OF */
+	unsigned int least, most; /* entries; 0: no bound */
+	const char *pattern;	  /* of each text (ECMA 262) */
+	const char *name_pattern; /* of the names */
 };
 
 /* Choices of a key that is "false", 0, or "true", 1. */
@@ -64,6 +72,8 @@ struct schema {
 	const char *what; /* "a rule" */
 	const struct schema_row *rows;
 	size_t row_count;
+	const char *const
+		*one_of; /* exactly one of these keys is given; NULL-terminated, or NULL */
 };
 
 /* Reads the mapping NODE by SCHEMA into INTO. PLACE is where a missing key is reported. False if

@@ -5,6 +5,7 @@
 #define POLICY_SLOT_H
 
 #include "base/arena.h"
+#include "policy/field.h"
 #include "policy/policy.h"
 
 enum { SLOT_NAME_MAX_BYTES = 256 };
@@ -13,6 +14,11 @@ enum { SLOT_NAME_MAX_BYTES = 256 };
 #define SLOT_FORMS                                                                                 \
 	"header NAME, basic user, basic password, cookie NAME, query NAME, path, form FIELD, "     \
 	"json POINTER, body, ws, or ws POINTER"
+
+/* The same for editors (ECMA 262); slot_parse() knows better. */
+#define SLOT_PATTERN                                                                               \
+	"^(header " FIELD_PATTERN "|basic (user|password)|cookie " FIELD_PATTERN                   \
+	"|query .+|path|form .+|json /.*|body|ws( /.*)?)$"
 
 struct slot_fault {
 	const char *why;

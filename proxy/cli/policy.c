@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/say.h"
+#include "policy/schema_json.h"
 #include "proxy/cli/options.h"
 
 struct subcommand {
@@ -19,7 +20,7 @@ static const struct subcommand subcommands[] = {
 	{"explain", policy_command_explain, "say what a policy does with a request, and why"},
 	{"test", NULL, "not yet supported"},
 	{"learn", NULL, "not yet supported"},
-	{"schema", NULL, "not yet supported"},
+	{"schema", policy_command_schema, "print the JSON Schema of the language, for editors"},
 };
 
 enum { SUBCOMMAND_COUNT = sizeof(subcommands) / sizeof(subcommands[0]) };
@@ -144,4 +145,34 @@ int policy_command_check(int argc, char **argv)
 	for (int i = options.next; i < argc; i++)
 		all_good = check_file(argv[i]) && all_good;
 	return all_good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct command_help schema_help = {
+	.usage = "sallyport policy schema",
+	.text = "Prints the JSON Schema (2020-12) of policies, by which editors complete and check "
+		"them.\n"
+		"What it takes may still be refused: `policy check` checks more.",
+};
+
+int policy_command_schema(int argc, char **argv)
+{
+	cleanup_free char *text = NULL;
+	struct options options;
+	const char *value;
+	int letter;
+
+	options_init(&options, &schema_help, argc, argv);
+	letter = options_next(&options, &value);
+	if (letter != OPTIONS_END)
+		return letter == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_USAGE;
+	if (options.next < argc) {
+		say("policy schema takes no argument: %s", argv[options.next]);
+		return EXIT_USAGE;
+	}
+	text = schema_make_json();
+	if (!text || fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
+		say("cannot print the schema: %s", error_name(text ? -errno : -ENOMEM));
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
 }

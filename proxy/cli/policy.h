@@ -9,6 +9,7 @@
 
 int policy_command_check(int argc, char **argv);
 int policy_command_explain(int argc, char **argv);
+int policy_command_schema(int argc, char **argv);
 
 /* Reads the policy in FILE ("-": standard input) and prints its diagnostics to stderr. NULL when it
  * was refused. DIAGNOSTICS keeps what was read, until diagnostics_release(). */
