@@ -80,7 +80,6 @@ void policy_decide_request(const struct policy *policy, const struct policy_requ
 			return;
 		}
 		if (before && !do_the_same(before, verdict->rule)) {
-			verdict->allow = false;
 			reason_for_readings(before, verdict);
 			return;
 		}

@@ -25,7 +25,8 @@ enum { POLICY_REASON_BYTES = 640 };
 /* REASON may point into TEXT: a verdict must not be copied. */
 struct policy_verdict {
 	bool allow;
-	const struct policy_rule *rule; /* the one that decided, or NULL: nothing matched */
+	const struct policy_rule *rule; /* the one that decided, or NULL: none did. What it sets,
+					   and its credentials, are for what it allows */
 	const char *reason;		/* why it is denied, for people; never NULL on a denial */
 	char text[POLICY_REASON_BYTES]; /* UTF-8, no control characters */
 };

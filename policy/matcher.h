@@ -36,8 +36,8 @@ void reason_for_request(const struct policy *policy, const struct policy_request
 			struct slice reading, const struct index_entry *entry,
 			struct policy_verdict *verdict);
 
-/* The same where VERDICT's rule and BEFORE allow two readings of one path, and differ in what they
- * do. */
+/* Makes VERDICT, whose rule allows a reading of a path, a denial without a rule, as BEFORE allows
+ * another one, and does something else with it. */
 void reason_for_readings(const struct policy_rule *before, struct policy_verdict *verdict);
 
 /* The same for a connection that nothing allows, or that ENTRY denies. */

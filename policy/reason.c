@@ -153,6 +153,8 @@ void reason_for_readings(const struct policy_rule *before, struct policy_verdict
 		"not treat credentials alike",
 		before->index, verdict->rule->index);
 	verdict->reason = verdict->text;
+	verdict->allow = false;
+	verdict->rule = NULL;
 }
 
 void reason_for_connection(const struct policy *policy, enum policy_scheme scheme,

@@ -217,6 +217,8 @@ static void print_suggestion(const struct policy_request *request,
 	}
 	if (verdict->rule)
 		printf("allow it: put this before rules[%zu]\n", verdict->rule->index);
+	else if (request->path->reading_count > 1)
+		printf("allow it: put this before the other rules\n");
 	else
 		printf("allow it: add to the rules\n");
 	/* No path has a space, so that these are the line breaks. */

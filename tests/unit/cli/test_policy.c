@@ -153,7 +153,7 @@ static void explain_says_what_happens_and_why(void **state)
 		   "readings: servers may read this path in 2 ways, and every one must be allowed\n"
 		   "          /v1/x;y\n"
 		   "          /v1/x\n"
-		   "allow it: add to the rules\n"
+		   "allow it: put this before the other rules\n"
 		   "  - allow: [\"https://api.example.com/v1/x;y\", "
 		   "\"https://api.example.com/v1/x\"]\n"
 		   "    methods: [DELETE]\n",

@@ -322,6 +322,21 @@ static void bounds_hold_for_all_files_together(void **state)
 	free(more);
 }
 
+/* Each of the two files has less than a policy may have. */
+static void entries_are_counted_over_all_files(void **state)
+{
+	char *one = many(MAIN "name: [", "x", ",", POLICY_NODES_MAX / 2 + 100);
+	char *two = many(MAIN "mode: [", "x", ",", POLICY_NODES_MAX / 2 + 100);
+	const struct file files[] = {{"m", MAIN "include: [p, q]\n"}, {"p", one}, {"q", two}, {0}};
+
+	(void)state;
+	strcat(one, "]\n");
+	strcat(two, "]\n");
+	assert_says(files, "error: the policy has too many entries");
+	free(one);
+	free(two);
+}
+
 static int try_load(void *context)
 {
 	struct diagnostics diagnostics;
@@ -412,6 +427,7 @@ int main(void)
 		cmocka_unit_test(a_text_without_a_file_includes_nothing),
 		cmocka_unit_test(depth_number_and_size_are_bounded),
 		cmocka_unit_test(bounds_hold_for_all_files_together),
+		cmocka_unit_test(entries_are_counted_over_all_files),
 		cmocka_unit_test(running_out_of_memory_is_reported),
 		cmocka_unit_test(files_are_read_from_the_disk),
 	};

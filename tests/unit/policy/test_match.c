@@ -314,6 +314,8 @@ static void a_websocket_needs_a_rule_that_says_so(void **state)
 
 static void readings_are_treated_alike_or_refused(void **state)
 {
+	struct policy_verdict verdict;
+
 	struct policy *policy = fixture_load(
 		RULES "- {allow: a.example/v1/chat, credentials: none}\n"
 		      "- {allow: [a.example/v1/*, a.example/v1/x/**], credentials: none}\n"
@@ -327,6 +329,8 @@ static void readings_are_treated_alike_or_refused(void **state)
 	assert_verdict(policy, "GET https://a.example/v1%2Fchat", false,
 		       "servers may read this path in ways that rules[0] and rules[2] allow, "
 		       "which do not treat credentials alike");
+	fixture_decide(policy, "GET https://a.example/v1%2Fchat", &verdict);
+	assert_null(verdict.rule);
 	assert_verdict(policy, "GET https://a.example//v1/chat", false,
 		       "servers may read this path in ways that rules[0] and rules[2] allow, "
 		       "which do not treat credentials alike");
@@ -515,7 +519,10 @@ static void compare_request(const struct compiled *c, const struct reference_rul
 		if (first == count)
 			first = decided;
 		/* Readings that are treated otherwise are not allowed together. */
-		allow = allow && rules[decided].credentials == rules[first].credentials;
+		if (allow && rules[decided].credentials != rules[first].credentials) {
+			allow = false;
+			decided = count;
+		}
 	}
 	policy_decide_request(&c->policy, &request, &verdict);
 	assert_int_equal(verdict.allow, allow);
