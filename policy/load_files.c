@@ -39,7 +39,6 @@ static int read_tree(struct loader *loader, const char *name)
 	rc = source_check(text, diagnostics);
 	if (rc == 0)
 		rc = yaml_read(text, loader->trees, diagnostics, &loader->nodes, &tree);
-	diagnostics->reading = 0;
 	if (rc == 0)
 		file->tree = tree;
 	return rc;

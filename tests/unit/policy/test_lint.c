@@ -272,6 +272,8 @@ static void credentials_of_ours_need_a_secret(void **state)
 		{"a.example/y", "a.example/x", refused, false},
 		{"'a.example:8443'", "b.example", refused, false},
 		{"http://a.example", "b.example", refused, false},
+		{"'b.example:8443'", "b.example", refused, false},
+		{"'http://b.example:443'", "b.example", refused, false},
 		{"'*.c.example'", "b.example", refused, false},
 		{"[a.example/y, b.example/x]", "b.example/x", "warning: no secret is bound here",
 		 true},
