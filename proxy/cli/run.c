@@ -111,7 +111,7 @@ static struct policy *load(const char *path)
 		say("the policy %s has %zu error%s; nothing was started", path, diagnostics.errors,
 		    diagnostics.errors == 1 ? "" : "s");
 	}
-	free((void *)(uintptr_t)diagnostics.source.ptr);
+	diagnostics_release(&diagnostics);
 	return policy;
 }
 
@@ -153,7 +153,6 @@ int command_run(int argc, char **argv)
 		return EXIT_SALLYPORT_FAILED;
 	setup = (struct run_setup){
 		.policy = policy,
-		.policy_path = arguments.policy,
 		.audit_path = arguments.audit,
 		.variables = arguments.variables,
 		.variable_count = arguments.variable_count,
