@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include "base/error.h"
+
 static size_t length_by_first_byte(unsigned char first)
 {
 	if (first < 0x80)
@@ -31,6 +33,16 @@ static bool second_byte_fits(unsigned char first, unsigned char second)
 	}
 }
 
+/* Whether the first COUNT bytes at P may begin a character whose first byte is sound. */
+static bool bytes_fit(const unsigned char *p, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return false;
+	}
+	return count == 1 || second_byte_fits(p[0], p[1]);
+}
+
 size_t utf8_sequence(struct slice s)
 {
 	const unsigned char *p = (const unsigned char *)s.ptr;
@@ -41,11 +53,44 @@ size_t utf8_sequence(struct slice s)
 	len = length_by_first_byte(p[0]);
 	if (len == 0 || s.len < len)
 		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
+	return bytes_fit(p, len) ? len : 0;
+}
+
+static bool is_beginning(struct slice s)
+{
+	const unsigned char *p = (const unsigned char *)s.ptr;
+
+	return s.len < length_by_first_byte(p[0]) && bytes_fit(p, s.len);
+}
+
+/* The length of the ASCII that S starts with, as far as eight bytes at a time find it. */
+static size_t skip_ascii(struct slice s)
+{
+	size_t at = 0;
+
+	for (uint64_t bytes; s.len - at >= sizeof(bytes); at += sizeof(bytes)) {
+		memcpy(&bytes, s.ptr + at, sizeof(bytes));
+		if (bytes & UINT64_C(0x8080808080808080))
+			break;
 	}
-	return len == 1 || second_byte_fits(p[0], p[1]) ? len : 0;
+	return at;
+}
+
+ssize_t utf8_scan(struct slice s)
+{
+	size_t at = 0;
+
+	while (at < s.len) {
+		struct slice rest = slice_from(s, at);
+		size_t len = skip_ascii(rest);
+
+		if (len == 0)
+			len = utf8_sequence(rest);
+		if (len == 0)
+			return is_beginning(rest) ? (ssize_t)at : ERROR_SYNTAX;
+		at += len;
+	}
+	return (ssize_t)at;
 }
 
 size_t utf8_decode(struct slice s, uint32_t *code_point)

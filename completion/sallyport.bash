@@ -40,7 +40,7 @@ _sallyport()
 		;;
 	policy)
 		if [ "$COMP_CWORD" = 2 ]; then
-			mapfile -t COMPREPLY < <(compgen -W "check explain --help" -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "check explain schema --help" -- "$current")
 		elif [ "${COMP_WORDS[2]}" = explain ] && [ "$previous" != -p ] && [ "$previous" != --policy ]; then
 			mapfile -t COMPREPLY < <(compgen -W "-p --policy GET HEAD POST PUT PATCH DELETE OPTIONS" -- "$current")
 		else

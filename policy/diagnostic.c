@@ -2,19 +2,30 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/utf8.h"
 #include "policy/source.h"
 
 enum { NEAREST_WORD_MAX = 32 };
 
-void diagnostics_init(struct diagnostics *diagnostics, const char *file, struct slice source)
+void diagnostics_init(struct diagnostics *diagnostics, const char *name, struct slice text)
 {
-	diagnostics->file = file;
-	diagnostics->source = source;
+	diagnostics->files[0] = (struct diagnostic_file){.name = name, .text = text};
+	diagnostics->file_count = 1;
+	diagnostics->reading = 0;
 	diagnostics->count = 0;
 	diagnostics->errors = 0;
 	diagnostics->dropped = 0;
+}
+
+void diagnostics_release(struct diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < diagnostics->file_count; i++) {
+		free(diagnostics->files[i].owned_name);
+		free(diagnostics->files[i].owned_text);
+	}
+	diagnostics->file_count = 0;
 }
 
 /* Text that was cut ends in an ellipsis; what is not visible becomes a question mark. */
@@ -35,8 +46,8 @@ static void make_presentable(char text[DIAGNOSTIC_TEXT_BYTES], int length)
 
 static bool is_same(const struct diagnostic *a, const struct diagnostic *b)
 {
-	return a->severity == b->severity && a->line == b->line && a->column == b->column &&
-	       strcmp(a->text, b->text) == 0;
+	return a->severity == b->severity && a->file == b->file && a->line == b->line &&
+	       a->column == b->column && strcmp(a->text, b->text) == 0;
 }
 
 static bool is_known(const struct diagnostics *diagnostics, const struct diagnostic *new)
@@ -68,6 +79,7 @@ void diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity s
 		     struct diagnostic_place place, const char *hint, const char *format, ...)
 {
 	struct diagnostic new = {.severity = severity,
+				 .file = place.file,
 				 .line = place.line,
 				 .column = place.column,
 				 .width = place.width},

@@ -88,19 +88,22 @@ static void put_diagnostic(struct rendering *r, const struct diagnostics *all,
 			   const struct diagnostic *d)
 {
 	const char *severity = d->severity == DIAGNOSTIC_ERROR ? "error" : "warning";
+	const struct diagnostic_file *file = &all->files[d->file];
 
-	put(r, slice_from_text(all->file));
+	put(r, slice_from_text(file->name));
 	if (d->line > 0)
 		put_format(r, ":%u:%u", d->line, d->column);
 	put_format(r, ": %s: %s\n", severity, d->text);
 	if (d->line > 0)
-		put_excerpt(r, d, find_line(all->source, d->line));
+		put_excerpt(r, d, find_line(file->text, d->line));
 	if (d->hint[0])
 		put_format(r, "      = %s\n", d->hint);
 }
 
 static bool is_before(const struct diagnostic *a, const struct diagnostic *b)
 {
+	if (a->file != b->file)
+		return a->file < b->file;
 	return a->line < b->line || (a->line == b->line && a->column < b->column);
 }
 
@@ -134,7 +137,7 @@ char *diagnostics_render(const struct diagnostics *diagnostics)
 	for (size_t i = 0; i < diagnostics->count; i++)
 		put_diagnostic(&r, diagnostics, &diagnostics->list[order[i]]);
 	if (diagnostics->dropped) {
-		put(&r, slice_from_text(diagnostics->file));
+		put(&r, slice_from_text(diagnostics->files[0].name));
 		put_format(&r, ": %zu more not shown\n", diagnostics->dropped);
 	}
 	put(&r, SLICE_LITERAL("\0"));

@@ -14,13 +14,6 @@ enum effect {
 	EFFECT_OPENED,	 /* the earlier one has the connection opened that the later would pass */
 };
 
-bool lint_is_inside(const struct policy_target *target, const struct policy_target *wildcard)
-{
-	if (wildcard->any_host || target->any_host)
-		return wildcard->any_host;
-	return host_is_below(&target->host, &wildcard->host);
-}
-
 static bool is_tls(const struct policy_target *target)
 {
 	return target->scheme == POLICY_TLS;
@@ -35,11 +28,17 @@ static bool has_place(const struct policy_target *earlier, const struct policy_t
 	return port && (earlier->any_scheme || earlier->scheme == later->scheme);
 }
 
+/* To a WebSocket, an allowing rule without "websocket" is not there; a denial is. */
+static bool takes_websockets(const struct policy_rule *a, const struct policy_rule *b)
+{
+	return !a->allow || a->websocket || !b->allow || !b->websocket;
+}
+
 static bool takes_requests(const struct policy_rule *a, const struct policy_target *a_target,
 			   const struct policy_rule *b, const struct policy_target *b_target)
 {
 	return path_glob_covers(&a_target->path, &b_target->path) &&
-	       methods_cover(&a->methods, !a->allow, &b->methods);
+	       methods_cover(&a->methods, !a->allow, &b->methods) && takes_websockets(a, b);
 }
 
 static bool share_requests(const struct policy_rule *a, const struct policy_target *a_target,
@@ -140,38 +139,44 @@ static enum effect effect_of(const struct index_entry *earlier, const struct ind
 	return effect;
 }
 
+#define TELL(place, hint, ...) diagnostics_add(diagnostics, severity, place, hint, __VA_ARGS__)
+
+/* Whoever includes a file may deny some of what it allows. What is allowed before it may be meant
+ * as well, and is warned of. */
 static void report_covered(struct lint *lint, const struct index_entry *earlier,
 			   const struct policy_target *target, enum effect effect)
 {
+	struct diagnostics *diagnostics = lint->loader->diagnostics;
 	const struct policy_rule *rule = earlier->owner;
+	bool same_file = rule->place.file == target->place.file;
+	enum diagnostic_severity severity = same_file ? DIAGNOSTIC_ERROR : DIAGNOSTIC_WARNING;
+	const char *name = lint_name_rule(lint, rule, &target->place);
 	const char *does = rule->allow ? "allows" : "denies";
 	struct slice text = loader_shown(earlier->target->text);
 
+	if (!same_file && !rule->allow)
+		return;
+
 	switch (effect) {
 	case EFFECT_TOO_LATE:
-		loader_report(lint->loader, target->place, "put the denial before it",
-			      "this denial comes too late: rules[%zu] on line %u allows \"%.*s\"",
-			      rule->index, rule->line, SLICE_ARGS(text));
+		TELL(target->place, "put the denial before it",
+		     "this denial comes too late: %s allows \"%.*s\"", name, SLICE_ARGS(text));
 		return;
 	case EFFECT_UNOPENED:
-		loader_report(lint->loader, target->place,
-			      "the first rule that names a host decides",
-			      "this never matches: rules[%zu] on line %u %s \"%.*s\" before a "
-			      "request is seen",
-			      rule->index, rule->line, rule->allow ? "passes through" : "denies",
-			      SLICE_ARGS(text));
+		TELL(target->place, "the first rule that names a host decides",
+		     "this never matches: %s %s \"%.*s\" before a "
+		     "request is seen",
+		     name, rule->allow ? "passes through" : "denies", SLICE_ARGS(text));
 		return;
 	case EFFECT_OPENED:
-		loader_report(
-			lint->loader, target->place, "put the tls:// rule before it",
-			"this never matches: rules[%zu] on line %u names \"%.*s\", so that the "
-			"connection is opened",
-			rule->index, rule->line, SLICE_ARGS(text));
+		TELL(target->place, "put the tls:// rule before it",
+		     "this never matches: %s names \"%.*s\", so that the "
+		     "connection is opened",
+		     name, SLICE_ARGS(text));
 		return;
 	default:
-		loader_report(lint->loader, target->place, "the first rule that matches decides",
-			      "this never matches: rules[%zu] on line %u %s \"%.*s\"", rule->index,
-			      rule->line, does, SLICE_ARGS(text));
+		TELL(target->place, "the first rule that matches decides",
+		     "this never matches: %s %s \"%.*s\"", name, does, SLICE_ARGS(text));
 	}
 }
 
@@ -182,8 +187,9 @@ static void warn_of_part(struct lint *lint, const struct index_entry *earlier,
 
 	loader_warn(lint->loader, target->place,
 		    "put the denial before it, if it is to deny all that it names",
-		    "some of this stays allowed: rules[%zu] on line %u allows \"%.*s\"",
-		    rule->index, rule->line, SLICE_ARGS(loader_shown(earlier->target->text)));
+		    "some of this stays allowed: %s allows \"%.*s\"",
+		    lint_name_rule(lint, rule, &target->place),
+		    SLICE_ARGS(loader_shown(earlier->target->text)));
 }
 
 /* Whether ENTRY has the connections opened that a tls:// rule behind it would decide on, for a host

@@ -5,19 +5,30 @@
 
 /* How far a use of a secret is from any request that the rules allow. */
 struct reach {
-	bool host;    /* some rule allows the host, scheme and port */
-	bool request; /* and a path and method of the use */
-	bool closed;  /* a denial was met that leaves nothing for later rules */
-	bool opened;  /* a rule about requests was met first, so that connections are opened */
+	bool host;			  /* some rule allows the host, scheme and port */
+	bool request;			  /* and a path and method of the use */
+	const struct policy_rule *closed; /* a denial that leaves nothing for later rules */
+	bool opened; /* a rule about requests was met first, so that connections are opened */
 	const struct policy_rule *unopened; /* the tls:// rule that passes all of it through */
 	const struct policy_rule *part;	    /* or some of it */
+	const struct policy_rule *silent;   /* allows the request, but no WebSocket */
+	const struct policy_rule *bare;	    /* allows it, and takes all credentials out */
 };
 
-static bool allows_part(const struct policy_use *use, const struct policy_rule *rule,
-			const struct policy_target *target)
+/* RULE, which allows, is about the use's host, scheme and port. */
+static void look_at_requests(struct reach *reach, const struct policy_use *use,
+			     const struct policy_rule *rule, const struct policy_target *target)
 {
-	return path_glob_overlaps(&target->path, &use->at.path) &&
-	       methods_overlap(&rule->methods, !rule->allow, &use->methods, false);
+	reach->host = true;
+	if (!path_glob_overlaps(&target->path, &use->at.path) ||
+	    !methods_overlap(&rule->methods, false, &use->methods, false))
+		return;
+	if (use->slot.kind == POLICY_SLOT_WS && !rule->websocket)
+		reach->silent = rule;
+	else if (rule->credentials == POLICY_CREDENTIALS_NONE)
+		reach->bare = rule;
+	else
+		reach->request = true;
 }
 
 static bool denies_all(const struct policy_use *use, const struct policy_rule *rule,
@@ -40,18 +51,16 @@ static void look_at_covering(struct reach *reach, const struct policy_use *use,
 	    !matcher_names(entry, POLICY_HTTPS, &use->at.host, port)) {
 		if (!reach->opened && rule->allow)
 			reach->unopened = rule;
-		reach->closed = !rule->allow;
+		reach->closed = rule->allow ? NULL : rule;
 		return;
 	}
 	if (!matcher_names(entry, POLICY_HTTPS, &use->at.host, port))
 		return;
 	reach->opened = true;
-	if (rule->allow) {
-		reach->host = true;
-		reach->request = reach->request || allows_part(use, rule, entry->target);
-	} else {
-		reach->closed = denies_all(use, rule, entry->target);
-	}
+	if (rule->allow)
+		look_at_requests(reach, use, rule, entry->target);
+	else if (denies_all(use, rule, entry->target))
+		reach->closed = rule;
 }
 
 /* A rule for some of the hosts below the use's wildcard. */
@@ -65,10 +74,8 @@ static void look_at_inner(struct reach *reach, const struct policy_use *use,
 		return;
 	if (target->scheme == POLICY_TLS && !reach->part)
 		reach->part = rule;
-	if (target->scheme != POLICY_HTTPS)
-		return;
-	reach->host = true;
-	reach->request = reach->request || allows_part(use, rule, target);
+	if (target->scheme == POLICY_HTTPS)
+		look_at_requests(reach, use, rule, target);
 }
 
 /* Wildcards are few, and so are uses; rules may be many. */
@@ -106,28 +113,53 @@ static struct reach find_reach(struct lint *lint, const struct policy_use *use)
 static void report_unopened(struct lint *lint, const struct policy_use *use,
 			    const struct policy_rule *rule)
 {
-	loader_report(
-		lint->loader, use->at.place,
-		"allow it by https://, or give the secret up for this host",
-		"rules[%zu] on line %u passes this host through unopened, where no secret can "
-		"be put in",
-		rule->index, rule->line);
+	loader_report(lint->loader, use->at.place,
+		      "allow it by https://, or give the secret up for this host",
+		      "%s passes this host through unopened, where no secret can "
+		      "be put in",
+		      lint_name_rule(lint, rule, &use->at.place));
 }
 
 static void warn_of_unopened_part(struct lint *lint, const struct policy_use *use,
 				  const struct policy_rule *rule)
 {
 	loader_warn(lint->loader, use->at.place, NULL,
-		    "rules[%zu] on line %u passes some of these hosts through unopened, where no "
+		    "%s passes some of these hosts through unopened, where no "
 		    "secret can be put in",
-		    rule->index, rule->line);
+		    lint_name_rule(lint, rule, &use->at.place));
+}
+
+static void report_no_request(struct lint *lint, const struct policy_use *use,
+			      const struct reach *reach)
+{
+	if (reach->bare)
+		loader_report(lint->loader, use->at.place,
+			      "write \"credentials: ours\" there, or give the use up",
+			      "%s takes all credentials out here (\"credentials: none\"), "
+			      "placeholders as well",
+			      lint_name_rule(lint, reach->bare, &use->at.place));
+	else if (reach->silent)
+		loader_report(lint->loader, use->at.place, "write \"websocket: true\" in the rule",
+			      "%s allows this, but no WebSocket, so that there are no messages to "
+			      "put the secret into",
+			      lint_name_rule(lint, reach->silent, &use->at.place));
+	else
+		loader_report(lint->loader, use->at.place,
+			      "compare the paths and methods of the rules with those of the use",
+			      "the rules allow this host, but no request that this use is for");
+}
+
+/* Whoever includes a file may deny some of what its secrets are for. */
+static bool is_closed_elsewhere(const struct reach *reach, const struct policy_use *use)
+{
+	return !reach->request && reach->closed && reach->closed->place.file != use->at.place.file;
 }
 
 static void check_use(struct lint *lint, const struct policy_use *use)
 {
 	struct reach reach = find_reach(lint, use);
 
-	if (lint->left == 0)
+	if (lint->left == 0 || is_closed_elsewhere(&reach, use))
 		return;
 	if (reach.unopened && !reach.request)
 		report_unopened(lint, use, reach.unopened);
@@ -135,9 +167,7 @@ static void check_use(struct lint *lint, const struct policy_use *use)
 		loader_report(lint->loader, use->at.place, "add a rule that allows it",
 			      "no rule allows this host, so that the secret could never be used");
 	else if (!reach.request)
-		loader_report(lint->loader, use->at.place,
-			      "compare the paths and methods of the rules with those of the use",
-			      "the rules allow this host, but no request that this use is for");
+		report_no_request(lint, use, &reach);
 	else if (reach.unopened || reach.part)
 		warn_of_unopened_part(lint, use, reach.part ? reach.part : reach.unopened);
 }
@@ -152,9 +182,7 @@ void lint_secrets(struct lint *lint)
 			check_use(lint, &secret->uses[j]);
 	}
 	if (lint->left == 0)
-		loader_report(lint->loader, ((struct diagnostic_place){0}),
-			      "name hosts in the uses instead of wildcards, or use fewer",
-			      "there are too many uses and rules to check each use");
+		lint_refuse_work(lint);
 }
 
 static bool is_allowed_somehow(const struct lint *lint, const struct host *name)

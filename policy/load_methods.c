@@ -77,3 +77,13 @@ void load_methods(struct loader *loader, const struct yaml_node *key,
 				      yaml_kind_name(entry->kind));
 	}
 }
+
+void load_refuse_trace(struct loader *loader, const struct policy_methods *methods,
+		       struct diagnostic_place place)
+{
+	for (size_t i = 0; i < methods->count; i++) {
+		if (slice_equal(methods->names[i], SLICE_LITERAL("TRACE")))
+			loader_report(loader, place, NULL,
+				      "TRACE would send the secret back in the response");
+	}
+}

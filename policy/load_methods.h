@@ -8,4 +8,8 @@
 void load_methods(struct loader *loader, const struct yaml_node *key,
 		  struct policy_methods *methods);
 
+/* Refuses TRACE among METHODS of requests that a secret is put into. */
+void load_refuse_trace(struct loader *loader, const struct policy_methods *methods,
+		       struct diagnostic_place place);
+
 #endif

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "base/fd.h"
+#include "base/error.h"
 #include "policy/range.h"
 #include "policy/schema.h"
 
@@ -37,16 +37,18 @@ static void keep_ca(struct loader *loader, const struct yaml_node *key, void *in
 
 static const struct schema_row rows[] = {
 	{"resolve", SCHEMA_MAPPING, false, "a mapping from names to addresses",
-	 "fixed addresses, as in {db.internal: 10.0.0.5}", .read = keep_resolve},
+	 "fixed addresses, as in {db.internal: 10.0.0.5}", .read = keep_resolve, .named = true,
+	 .values = SCHEMA_TEXT | SCHEMA_LIST},
 	{"private", SCHEMA_LIST, false, "a list of address ranges",
-	 "private ranges that may be dialled, as in [10.0.0.0/24]", .read = keep_private},
+	 "private ranges that may be dialled, as in [10.0.0.0/24]", .read = keep_private,
+	 .values = SCHEMA_TEXT},
 	{"ca", SCHEMA_LIST, false, "a list of files",
 	 "PEM files with extra roots to verify servers by; relative paths start at the policy's "
 	 "folder",
-	 .read = keep_ca},
+	 .read = keep_ca, .values = SCHEMA_TEXT},
 };
 
-const struct schema network_schema = {"\"network\"", rows, sizeof(rows) / sizeof(rows[0])};
+const struct schema network_schema = {"\"network\"", rows, sizeof(rows) / sizeof(rows[0]), NULL};
 
 /* Whether NODE is a text; says so if it is something else. */
 static bool is_text(struct loader *loader, const struct yaml_node *node, const char *what)
@@ -212,7 +214,8 @@ static void check_ca_file(struct loader *loader, const struct yaml_node *node, c
 	struct error err;
 	size_t len;
 
-	if (fd_read_file(path, CA_FILE_MAX_BYTES, &bytes, &len, &err) < 0)
+	if (loader->reader->read(loader->reader->context, path, CA_FILE_MAX_BYTES, &bytes, &len,
+				 &err) < 0)
 		loader_report(loader, node->place, NULL, "%s", err.text);
 	else if (slice_find(slice_of(bytes, len), SLICE_LITERAL("-----BEGIN CERTIFICATE-----")) ==
 		 len)
@@ -229,7 +232,7 @@ static void load_ca(struct loader *loader, const struct yaml_node *list)
 		if (!is_text(loader, node, "a file"))
 			continue;
 		files[count] = loader_path(loader, node->text);
-		if (files[count] && loader->reads_files)
+		if (files[count] && loader->reader)
 			check_ca_file(loader, node, files[count]);
 		count++;
 	}

@@ -1,5 +1,9 @@
+#include "policy/load_effects.h"
 #include "policy/load_methods.h"
 #include "policy/load_target.h"
+#include "policy/field.h"
+#include "policy/methods.h"
+#include "policy/variable.h"
 
 enum { REASON_MAX_BYTES = 300 };
 
@@ -8,11 +12,11 @@ struct rule_draft {
 	const struct yaml_node *allow; /* the keys */
 	const struct yaml_node *deny;
 	const struct yaml_node *methods_key;
-	const struct yaml_node *wide_key;
 	struct policy_methods methods;
 	struct slice reason;
 	bool wide;
 	struct policy_target *targets;
+	struct policy_rule *rule;
 };
 
 static void read_allow(struct loader *loader, const struct yaml_node *key, void *into)
@@ -46,36 +50,67 @@ static void read_reason(struct loader *loader, const struct yaml_node *key, void
 		draft->reason = loader_copy(loader, key->value->text);
 }
 
-static void read_wide(struct loader *loader, const struct yaml_node *key, void *into)
+static void choose_wide(unsigned int choice, void *into)
 {
-	struct rule_draft *draft = into;
+	((struct rule_draft *)into)->wide = choice;
+}
 
-	draft->wide_key = key;
-	draft->wide = slice_equal(key->value->text, SLICE_LITERAL("true"));
-	if (!draft->wide && !slice_equal(key->value->text, SLICE_LITERAL("false")))
-		loader_report(loader, key->value->place, NULL, "\"wide\" must be true or false");
+static void read_set(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	load_set(loader, key, ((struct rule_draft *)into)->rule);
+}
+
+static void choose_websocket(unsigned int choice, void *into)
+{
+	((struct rule_draft *)into)->rule->websocket = choice;
+}
+
+static const char *const credentials[] = {
+	[POLICY_CREDENTIALS_ANY] = "any",
+	[POLICY_CREDENTIALS_OURS] = "ours",
+	[POLICY_CREDENTIALS_NONE] = "none",
+	[POLICY_CREDENTIALS_COUNT] = NULL,
+};
+
+static void choose_credentials(unsigned int choice, void *into)
+{
+	((struct rule_draft *)into)->rule->credentials = choice;
 }
 
 static const struct schema_row rows[] = {
 	{"allow", SCHEMA_TEXT | SCHEMA_LIST, false, "a target or a list of targets",
-	 "what may be reached: [SCHEME://]HOST[:PORT][/PATH]", .read = read_allow},
+	 "what may be reached: [SCHEME://]HOST[:PORT][/PATH]", .read = read_allow,
+	 .values = SCHEMA_TEXT, .least = 1, .pattern = TARGET_PATTERN},
 	{"deny", SCHEMA_TEXT | SCHEMA_LIST, false, "a target or a list of targets",
 	 "what may not be reached, in every scheme and at every port unless it says one",
-	 .read = read_deny},
+	 .read = read_deny, .values = SCHEMA_TEXT, .least = 1, .pattern = TARGET_PATTERN},
 	{"methods", SCHEMA_TEXT | SCHEMA_LIST, false, "a method or a list of methods",
-	 "the methods that the rule is for, as in [GET, POST]", .read = read_methods},
+	 "the methods that the rule is for, as in [GET, POST]", .read = read_methods,
+	 .choices = methods_known, .values = SCHEMA_TEXT, .least = 1, .most = POLICY_METHODS_MAX},
 	{"reason", SCHEMA_TEXT, false, "one line of text", "what a denial says",
 	 .read = read_reason},
 	{"wide", SCHEMA_TEXT, false, "true or false",
-	 "true lets a target be as wide as \"*\" or \"*.com\"", .read = read_wide},
+	 "true lets a target be as wide as \"*\" or \"*.com\"", .choices = schema_booleans,
+	 .choose = choose_wide},
+	{"websocket", SCHEMA_TEXT, false, "true or false", "true lets WebSockets be opened as well",
+	 .choices = schema_booleans, .choose = choose_websocket},
+	{"set", SCHEMA_MAPPING, false, "a mapping from names of fields to their values",
+	 "fields that are set from secrets, as in {Authorization: \"Bearer {NAME}\"}",
+	 .read = read_set, .named = true, .values = SCHEMA_TEXT, .least = 1,
+	 .most = POLICY_SETS_MAX, .pattern = "\\{" VARIABLE_PATTERN "\\}",
+	 .name_pattern = "^" FIELD_PATTERN "$"},
+	{"credentials", SCHEMA_TEXT, false, "any, ours or none",
+	 "whether requests may carry credentials that are no placeholders (any); ours refuses "
+	 "them, "
+	 "none takes all credentials out",
+	 .choices = credentials, .choose = choose_credentials},
 	{"json", SCHEMA_LATER, .help = "rules cannot look into bodies yet"},
 	{"limits", SCHEMA_LATER, .help = "rules cannot count yet"},
-	{"set", SCHEMA_LATER, .help = "rules cannot change requests yet"},
-	{"credentials", SCHEMA_LATER, .help = "secrets are bound under \"secrets\""},
-	{"websocket", SCHEMA_LATER, .help = "rules cannot open WebSockets yet"},
 };
 
-const struct schema rule_schema = {"a rule", rows, sizeof(rows) / sizeof(rows[0])};
+static const char *const verdicts[] = {"allow", "deny", NULL};
+
+const struct schema rule_schema = {"a rule", rows, sizeof(rows) / sizeof(rows[0]), verdicts};
 
 static bool is_too_wide(enum target_width width)
 {
@@ -154,24 +189,26 @@ static bool needs_wide(const struct policy_rule *rule)
 	return false;
 }
 
-static void check_wide_key(struct loader *loader, const struct rule_draft *draft,
-			   const struct policy_rule *rule)
+static void check_wide_key(struct loader *loader, const struct yaml_node *node,
+			   const struct rule_draft *draft, const struct policy_rule *rule)
 {
-	if (!draft->wide_key)
+	const struct yaml_node *key = yaml_find_key(node, "wide");
+
+	if (!key)
 		return;
 	if (!rule->allow)
-		loader_report(loader, draft->wide_key->place, "remove the key",
+		loader_report(loader, key->place, "remove the key",
 			      "a denial may be as wide as it likes");
 	else if (draft->wide && rule->target_count && !needs_wide(rule))
-		loader_warn(loader, draft->wide_key->place, "remove the key",
+		loader_warn(loader, key->place, "remove the key",
 			    "no target of this rule needs \"wide\"");
 }
 
 static void read_rule(struct loader *loader, const struct yaml_node *node, struct policy_rule *rule)
 {
-	struct rule_draft draft = {0};
+	struct rule_draft draft = {.rule = rule};
 
-	rule->line = node->place.line;
+	rule->place = node->place;
 	schema_read(loader, &rule_schema, node, node->place, &draft);
 	if (node->kind != YAML_KIND_MAPPING)
 		return;
@@ -188,29 +225,25 @@ static void read_rule(struct loader *loader, const struct yaml_node *node, struc
 	rule->reason = draft.reason;
 	if (draft.allow || draft.deny)
 		read_targets(loader, &draft, draft.allow ? draft.allow : draft.deny, rule);
-	check_wide_key(loader, &draft, rule);
+	check_wide_key(loader, node, &draft, rule);
+	load_effects(loader, node, rule);
 }
 
 void load_rules(struct loader *loader, const struct yaml_node *key, void *into)
 {
 	const struct yaml_node *list = key->value;
 	struct policy *policy = into;
-	struct policy_rule *rules;
-	size_t index = 0;
 
-	if (list->count > POLICY_RULES_MAX) {
+	if (policy->rule_count + list->count > POLICY_RULES_MAX) {
 		loader_report(loader, key->place, "one rule can list many targets",
-			      "there are %zu rules; at most %d are possible", list->count,
-			      POLICY_RULES_MAX);
+			      "there are %zu rules; at most %d are possible",
+			      policy->rule_count + list->count, POLICY_RULES_MAX);
 		return;
 	}
-	rules = loader_alloc(loader, list->count + 1, sizeof(*rules));
-	if (!rules)
-		return;
-	for (const struct yaml_node *node = list->first; node; node = node->next, index++) {
-		rules[index].index = index;
-		read_rule(loader, node, &rules[index]);
+	for (const struct yaml_node *node = list->first; node; node = node->next) {
+		struct policy_rule *rule = &loader->rules[policy->rule_count];
+
+		rule->index = policy->rule_count++;
+		read_rule(loader, node, rule);
 	}
-	policy->rules = rules;
-	policy->rule_count = list->count;
 }

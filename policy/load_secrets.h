@@ -1,4 +1,5 @@
-/* The parts of a secret: where it is from, and where it may be put in. */
+/* The parts of a secret: where it is from, and where it may be put in; and what rules set from it.
+ */
 #ifndef POLICY_LOAD_SECRETS_H
 #define POLICY_LOAD_SECRETS_H
 
@@ -10,5 +11,15 @@ void load_source(struct loader *loader, const struct yaml_node *key, struct slic
 
 /* "use": KEY's value, into SECRET. */
 void load_uses(struct loader *loader, const struct yaml_node *key, struct policy_secret *secret);
+
+struct secret_draft {
+	struct map_node by_name;
+	struct policy_secret *secret;
+	const struct yaml_node *key;
+};
+
+/* When all of the policy is read: looks up the names in sets, and says which secrets nothing uses.
+ */
+void load_secrets_finish(struct loader *loader);
 
 #endif

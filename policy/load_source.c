@@ -74,17 +74,21 @@ static void read_exec(struct loader *loader, const struct yaml_node *key, void *
 
 static const struct schema_row rows[] = {
 	{"env", SCHEMA_TEXT, false, "the name of an environment variable",
-	 "a variable of the environment that Sallyport is started in", .read = read_env},
+	 "a variable of the environment that Sallyport is started in", .read = read_env,
+	 .pattern = "^" VARIABLE_PATTERN "$"},
 	{"file", SCHEMA_TEXT, false, "the path of a file",
 	 "a file; a relative path starts at the policy's folder", .read = read_file},
 	{"exec", SCHEMA_LIST, false, "a command as a list of words",
-	 "a command whose output is the secret, as in [pass, show, openai]", .read = read_exec},
+	 "a command whose output is the secret, as in [pass, show, openai]", .read = read_exec,
+	 .values = SCHEMA_TEXT, .least = 1, .most = EXEC_WORDS_MAX},
 	{"vault", SCHEMA_LATER, .help = "sources are env, file and exec"},
 	{"keyring", SCHEMA_LATER, .help = "sources are env, file and exec"},
 	{"systemd", SCHEMA_LATER, .help = "sources are env, file and exec"},
 };
 
-const struct schema source_schema = {"a source", rows, sizeof(rows) / sizeof(rows[0])};
+static const char *const kinds[] = {"env", "file", "exec", NULL};
+
+const struct schema source_schema = {"a source", rows, sizeof(rows) / sizeof(rows[0]), kinds};
 
 static bool is_later(struct slice word)
 {

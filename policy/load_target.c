@@ -52,3 +52,11 @@ bool load_target(struct loader *loader, const struct yaml_node *node, enum targe
 	warn_of_surprises(loader, target, role);
 	return true;
 }
+
+void load_refuse_width(struct loader *loader, const struct policy_target *target)
+{
+	if (target_width(target) != TARGET_NARROW)
+		loader_report(loader, target->place, "name the hosts that need the secret",
+			      "anybody can get a name that this matches, and would be given the "
+			      "secret");
+}

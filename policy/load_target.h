@@ -9,4 +9,8 @@
 bool load_target(struct loader *loader, const struct yaml_node *node, enum target_role role,
 		 struct policy_target *target);
 
+/* Refuses a target whose host can be anybody's, where a secret goes. TARGET_SHARED too: whoever
+ * asks for a name there would be given the secret. */
+void load_refuse_width(struct loader *loader, const struct policy_target *target);
+
 #endif

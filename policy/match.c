@@ -27,7 +27,8 @@ static bool matches_request(const struct index_entry *entry, const struct policy
 		       matcher_names(entry, POLICY_TLS, request->host, request->port);
 	return matcher_names(entry, request->scheme, request->host, request->port) &&
 	       path_glob_match(&target->path, reading) &&
-	       methods_have(&rule->methods, !rule->allow, request->method);
+	       methods_have(&rule->methods, !rule->allow, request->method) &&
+	       matcher_takes(rule, request);
 }
 
 static const struct index_entry *first_match(const struct policy *policy,
@@ -50,10 +51,19 @@ static const struct policy_rule *rule_of(const struct index_entry *entry)
 	return entry ? entry->owner : NULL;
 }
 
+/* Whether the rules do the same with a request that both allow. Which of a path's readings the
+ * server takes is not known: if they did not, the laxer one could be chosen by the spelling. */
+static bool do_the_same(const struct policy_rule *a, const struct policy_rule *b)
+{
+	return a == b ||
+	       (a->set_count == 0 && b->set_count == 0 && a->credentials == b->credentials);
+}
+
 void policy_decide_request(const struct policy *policy, const struct policy_request *request,
 			   struct policy_verdict *verdict)
 {
 	const struct path *path = request->path;
+	const struct policy_rule *before;
 
 	verdict->allow = false;
 	verdict->rule = NULL;
@@ -62,10 +72,15 @@ void policy_decide_request(const struct policy *policy, const struct policy_requ
 	for (size_t i = path->reading_count; i-- > 0;) {
 		const struct index_entry *entry = first_match(policy, request, path->readings[i]);
 
+		before = verdict->rule;
 		verdict->rule = rule_of(entry);
 		verdict->allow = verdict->rule && verdict->rule->allow;
 		if (!verdict->allow) {
 			reason_for_request(policy, request, path->readings[i], entry, verdict);
+			return;
+		}
+		if (before && !do_the_same(before, verdict->rule)) {
+			reason_for_readings(before, verdict);
 			return;
 		}
 	}
@@ -148,7 +163,8 @@ size_t policy_find_uses(const struct policy *policy, const struct policy_request
 	while ((entry = index_next(&cursor))) {
 		const struct policy_use *use = entry->owner;
 
-		if (use->at.port != request->port ||
+		if ((use->slot.kind == POLICY_SLOT_WS && !request->websocket) ||
+		    use->at.port != request->port ||
 		    !methods_have(&use->methods, false, request->method) ||
 		    !path_glob_match_all(&use->at.path, request->path))
 			continue;

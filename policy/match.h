@@ -16,6 +16,8 @@ struct policy_request {
 	uint16_t port;
 	struct slice method;
 	const struct path *path;
+	bool websocket; /* it asks for a WebSocket (RFC 6455 section 4.1); METHOD is GET then, also
+			   where it came as an extended CONNECT (RFC 8441) */
 };
 
 enum { POLICY_REASON_BYTES = 640 };
@@ -23,13 +25,16 @@ enum { POLICY_REASON_BYTES = 640 };
 /* REASON may point into TEXT: a verdict must not be copied. */
 struct policy_verdict {
 	bool allow;
-	const struct policy_rule *rule; /* the one that decided, or NULL: nothing matched */
+	const struct policy_rule *rule; /* the one that decided, or NULL: none did. What it sets,
+					   and its credentials, are for what it allows */
 	const char *reason;		/* why it is denied, for people; never NULL on a denial */
 	char text[POLICY_REASON_BYTES]; /* UTF-8, no control characters */
 };
 
 /* The verdict on one HTTP request. The mode is not looked at: in observe mode the caller goes on.
- * Every reading of the path must be allowed; if they differ, the denial says so. */
+ * Every reading of the path must be allowed, by rules that do the same: when it is allowed, RULE's
+ * sets and credentials are those of every reading. If readings differ, the denial says so. A
+ * WebSocket is allowed by rules with "websocket" alone: to it, the others are not there. */
 void policy_decide_request(const struct policy *policy, const struct policy_request *request,
 			   struct policy_verdict *verdict);
 
@@ -52,8 +57,9 @@ bool policy_may_http(const struct policy *policy, const struct host *host, uint1
 bool policy_names_port(const struct policy *policy, uint16_t port);
 
 /* The uses whose target, methods and every reading of the path match REQUEST: the slots that may
- * get a secret in this request, once it is allowed. Stores at most MAX, returns how many there are
- * in all. A request that is not https has none. */
+ * get a secret in this request, once it is allowed; those in the messages of a WebSocket only if it
+ * asks for one. Stores at most MAX, returns how many there are in all. A request that is not https
+ * has none. */
 size_t policy_find_uses(const struct policy *policy, const struct policy_request *request,
 			const struct policy_use **uses, size_t max);
 
@@ -63,7 +69,7 @@ bool policy_secret_names_host(const struct policy_secret *secret, const struct h
 			      uint16_t port);
 
 /* One line of YAML that would allow REQUEST, such as "- allow: https://h/v1/x\n  methods: [POST]"
- * with the line break written as "; ". For denials. Returns the length; OUT is NUL-terminated, and
+ * with each line break written as "; ". For denials. Returns the length; OUT is NUL-terminated, and
  * never holds a byte that is not printable ASCII. Empty when no rule could allow it (its method is
  * not known) or when it does not fit. */
 size_t policy_suggest(const struct policy_request *request, char *out, size_t size);

@@ -23,11 +23,22 @@ void matcher_free(struct policy_matcher *matcher);
 bool matcher_names(const struct index_entry *entry, enum policy_scheme scheme,
 		   const struct host *host, uint16_t port);
 
+/* Whether RULE is for REQUEST, be it for a WebSocket or not. Denials are for both. */
+static inline bool matcher_takes(const struct policy_rule *rule,
+				 const struct policy_request *request)
+{
+	return !request->websocket || rule->websocket || !rule->allow;
+}
+
 /* Fills the reason of a denial of REQUEST, whose path was read as READING, by ENTRY (NULL: nothing
  * matched). */
 void reason_for_request(const struct policy *policy, const struct policy_request *request,
 			struct slice reading, const struct index_entry *entry,
 			struct policy_verdict *verdict);
+
+/* Makes VERDICT, whose rule allows a reading of a path, a denial without a rule, as BEFORE allows
+ * another one, and does something else with it. */
+void reason_for_readings(const struct policy_rule *before, struct policy_verdict *verdict);
 
 /* The same for a connection that nothing allows, or that ENTRY denies. */
 void reason_for_connection(const struct policy *policy, enum policy_scheme scheme,

@@ -13,7 +13,7 @@ static const struct policy_methods common = {
 
 /* The rest of the IANA registry but for CONNECT and PRI, QUERY, and the PURGE of caches. The common
  * ones stand here too, for hints. */
-static const char *const known[] = {
+const char *const methods_known[] = {
 	"GET",
 	"HEAD",
 	"POST",
@@ -53,9 +53,10 @@ static const char *const known[] = {
 	"UPDATE",
 	"UPDATEREDIRECTREF",
 	"VERSION-CONTROL",
+	NULL,
 };
 
-enum { KNOWN_COUNT = sizeof(known) / sizeof(known[0]) };
+enum { KNOWN_COUNT = sizeof(methods_known) / sizeof(methods_known[0]) - 1 };
 
 const struct policy_methods *methods_common(void)
 {
@@ -77,12 +78,12 @@ enum method_standing method_standing(struct slice method)
 		return METHOD_COMMON;
 	if (slice_equal(method, SLICE_LITERAL("CONNECT")))
 		return METHOD_TUNNEL;
-	return slice_is_one_of(method, known, KNOWN_COUNT) ? METHOD_LISTED : METHOD_UNKNOWN;
+	return slice_is_one_of(method, methods_known, KNOWN_COUNT) ? METHOD_LISTED : METHOD_UNKNOWN;
 }
 
 const char *method_nearest(struct slice method)
 {
-	return diagnostic_nearest(method, known, KNOWN_COUNT);
+	return diagnostic_nearest(method, methods_known, KNOWN_COUNT);
 }
 
 static bool is_everything(const struct policy_methods *methods, bool deny)

@@ -11,6 +11,9 @@ enum method_standing {
 	METHOD_UNKNOWN,
 };
 
+/* All that can be listed; NULL-terminated. */
+extern const char *const methods_known[];
+
 /* By exact case: "get" is not known. */
 enum method_standing method_standing(struct slice method);
 

@@ -2,7 +2,10 @@
  * A policy: what one sandbox may reach, and which secrets go in where. Loaded from YAML, checked
  * whole, compiled, and from then on immutable. Knows no sockets.
  *
- *     file -> tree (yaml.h: bounded, places kept) -> struct policy (checked) -> matcher (match.h)
+ *     files -> trees (yaml.h: bounded, places kept) -> struct policy (checked) -> matcher (match.h)
+ *
+ * A policy may be made of several files: one includes others, whose secrets and rules are added to
+ * its own, its own rules first.
  *
  * Nothing is allowed as a side effect: an empty or missing list of rules denies all (design section
  * 3, rule 1). Keys that a later version will bring are refused as not yet supported, never ignored.
@@ -22,13 +25,15 @@
 #include "policy/path.h"
 
 enum {
-	POLICY_FILE_MAX_BYTES = 8 << 20,
+	POLICY_FILE_MAX_BYTES = 8 << 20, /* of all files together */
+	POLICY_FILES_MAX = 64,
 	POLICY_DEPTH_MAX = 16,
 	POLICY_NODES_MAX = 400000,
 	POLICY_RULES_MAX = 50000,
 	POLICY_SECRETS_MAX = 256,
 	POLICY_USES_MAX = 64, /* of one secret */
 	POLICY_METHODS_MAX = 16,
+	POLICY_SETS_MAX = 16, /* of one rule */
 };
 
 enum policy_scheme {
@@ -64,22 +69,25 @@ struct policy_methods {
 };
 
 struct policy_secret;
+struct error;
 
 /* Whether a request may carry a credential that is not a placeholder of this sandbox. */
 enum policy_credentials {
 	POLICY_CREDENTIALS_ANY,	 /* the default */
 	POLICY_CREDENTIALS_OURS, /* refused */
 	POLICY_CREDENTIALS_NONE, /* taken out, placeholders as well */
+	POLICY_CREDENTIALS_COUNT,
 };
 
-/* A field that a rule sets: literal text and secrets by turns. */
+/* A field that a rule sets, in the place of all fields of that name: literal text and secrets by
+ * turns, one secret at least. */
 struct policy_set_part {
-	struct slice literal;
-	const struct policy_secret *secret; /* behind LITERAL; NULL at the end */
+	struct slice literal;		    /* visible ASCII and spaces; may be empty */
+	const struct policy_secret *secret; /* behind LITERAL; NULL behind the last one */
 };
 
 struct policy_set {
-	struct slice field;
+	struct slice field; /* no two of a rule are the same, without regard to case */
 	const struct policy_set_part *parts;
 	size_t part_count;
 };
@@ -91,11 +99,11 @@ struct policy_rule {
 	size_t target_count;
 	struct policy_methods methods;
 	struct slice reason; /* empty when none is given */
-	bool websocket;
-	const struct policy_set *sets;
+	bool websocket;	     /* WebSockets may be opened too; without it the rule allows none */
+	const struct policy_set *sets; /* all targets are https then */
 	size_t set_count;
 	enum policy_credentials credentials;
-	uint32_t line;
+	struct diagnostic_place place;
 };
 
 enum policy_slot_kind {
@@ -104,7 +112,7 @@ enum policy_slot_kind {
 	POLICY_SLOT_BASIC_PASSWORD,
 	POLICY_SLOT_COOKIE, /* name: the cookie's */
 	POLICY_SLOT_QUERY,  /* name: the parameter's, decoded */
-	POLICY_SLOT_PATH,   /* a whole segment */
+	POLICY_SLOT_PATH,   /* a whole segment of the canonical path */
 	POLICY_SLOT_FORM,   /* name: the field's, of urlencoded and multipart forms */
 	POLICY_SLOT_JSON,   /* pointer */
 	POLICY_SLOT_BODY,   /* anywhere in the body */
@@ -132,6 +140,7 @@ enum policy_scrub {
 			     refused */
 	POLICY_SCRUB_FIELDS,
 	POLICY_SCRUB_NONE,
+	POLICY_SCRUB_COUNT,
 };
 
 struct policy_use {
@@ -141,8 +150,8 @@ struct policy_use {
 	struct policy_slot slot;
 };
 
-/* Relative paths of files, and of commands with a slash in them, are made relative to the policy
- * file's folder. */
+/* Relative paths of files, and of commands with a slash in them, are made relative to the folder of
+ * the file that names them. */
 enum policy_source_kind {
 	POLICY_FROM_ENV,
 	POLICY_FROM_FILE,
@@ -178,7 +187,10 @@ struct policy_secret {
 	enum policy_scrub scrub;
 	bool capture; /* new tokens in answers to requests that it was put into become placeholders
 		       */
-	uint32_t line;
+	bool is_set;  /* some rule sets a field from it */
+	bool is_hidden; /* only rules use it: the sandbox gets neither its variable nor its
+			   placeholder */
+	struct diagnostic_place place;
 };
 
 /* An address range, with the prefix's bytes in network order. */
@@ -208,7 +220,10 @@ enum policy_audit_full {
 struct policy_matcher;
 
 struct policy {
-	const char *file; /* as the user named it */
+	const char *file;	  /* as the user named it */
+	const char *const *files; /* all that were read, that one first: what must not be written to
+				     by what the policy is for */
+	size_t file_count;
 	const char *name;
 	enum policy_mode mode;
 	enum policy_audit_full audit_full; /* audit: {when_full: block | continue} */
@@ -223,17 +238,31 @@ struct policy {
 	const char *const
 		*ca_files; /* paths, relative ones made relative to the policy file's folder */
 	size_t ca_count;
-	uint8_t sha256[32]; /* of the file's bytes, for the log */
+	uint8_t sha256[32]; /* for the log: of the file's bytes; of several files, of their digests
+			       one behind the other */
 	const struct policy_matcher *matcher;
 };
 
 /* Reads and checks the file at PATH. On success *POLICY is the caller's, to policy_free();
  * DIAGNOSTICS may hold warnings. On failure a negative code, and DIAGNOSTICS has every fault found.
- * The source text in DIAGNOSTICS is allocated and is the caller's to free() with free((void
- * *)source.ptr). */
+ * DIAGNOSTICS keeps what was read, until diagnostics_release(). */
 int policy_load_file(const char *path, struct policy **policy, struct diagnostics *diagnostics);
 
-/* The same for TEXT that is in memory already; NAME stands for the file in messages. */
+/* Where a policy's files are read from. */
+struct policy_reader {
+	/* Reads the file at PATH whole, into new memory for free(). 0, or a negative code with ERR.
+	 */
+	int (*read)(void *context, const char *path, size_t max_bytes, char **bytes, size_t *len,
+		    struct error *err);
+	void *context;
+};
+
+/* The same, with READER for the file system. */
+int policy_load_from(const struct policy_reader *reader, const char *path, struct policy **policy,
+		     struct diagnostics *diagnostics);
+
+/* The same for TEXT that is in memory already; NAME stands for the file in messages. It can include
+ * no others, and files that it names are not looked at. */
 int policy_load_text(const char *name, struct slice text, struct policy **policy,
 		     struct diagnostics *diagnostics);
 

@@ -13,9 +13,10 @@ enum {
 /* How near an allowing rule came; the nearest one is told. */
 enum nearness {
 	NEAR_NOT,
-	NEAR_HOST, /* another scheme or port */
-	NEAR_PORT, /* another path */
-	NEAR_PATH, /* another method */
+	NEAR_HOST,   /* another scheme or port */
+	NEAR_PORT,   /* another path */
+	NEAR_PATH,   /* another method */
+	NEAR_METHOD, /* no WebSocket */
 };
 
 static enum nearness nearness_of(const struct index_entry *entry,
@@ -28,9 +29,9 @@ static enum nearness nearness_of(const struct index_entry *entry,
 		return NEAR_NOT;
 	if (!target_has_port(target, request->scheme, request->port))
 		return NEAR_HOST;
-	if (request->path && path_glob_match(&target->path, reading))
-		return NEAR_PATH;
-	return NEAR_PORT;
+	if (!request->path || !path_glob_match(&target->path, reading))
+		return NEAR_PORT;
+	return methods_have(&rule->methods, false, request->method) ? NEAR_METHOD : NEAR_PATH;
 }
 
 static const struct index_entry *find_nearest(const struct policy *policy,
@@ -88,6 +89,9 @@ static void put_near_miss(char *out, size_t size, const struct policy_request *r
 		snprintf(out, size, "rules[%zu] allows %s, but not the path %s", rule->index,
 			 request->host->text, shown);
 		return;
+	case NEAR_METHOD:
+		snprintf(out, size, "rules[%zu] allows this path, but no WebSocket", rule->index);
+		return;
 	default:
 		put_shown(shown, sizeof(shown), request->method, SHOWN_METHOD_BYTES);
 		snprintf(out, size, "rules[%zu] allows this path, but not the method %s",
@@ -139,6 +143,18 @@ void reason_for_request(const struct policy *policy, const struct policy_request
 		put_nothing_matched(verdict->text + used, sizeof(verdict->text) - used, policy,
 				    request, reading);
 	verdict->reason = verdict->text;
+}
+
+void reason_for_readings(const struct policy_rule *before, struct policy_verdict *verdict)
+{
+	snprintf(
+		verdict->text, sizeof(verdict->text),
+		"servers may read this path in ways that rules[%zu] and rules[%zu] allow, which do "
+		"not treat credentials alike",
+		before->index, verdict->rule->index);
+	verdict->reason = verdict->text;
+	verdict->allow = false;
+	verdict->rule = NULL;
 }
 
 void reason_for_connection(const struct policy *policy, enum policy_scheme scheme,

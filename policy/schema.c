@@ -10,6 +10,8 @@ enum {
 	HINT_BYTES = DIAGNOSTIC_TEXT_BYTES,
 };
 
+const char *const schema_booleans[] = {"false", "true", NULL};
+
 void *loader_alloc(struct loader *loader, size_t count, size_t size)
 {
 	void *memory = arena_calloc(loader->arena, count, size);
@@ -166,12 +168,16 @@ static void read_key(struct loader *loader, const struct schema *schema,
 	else if (row->shapes == SCHEMA_LATER)
 		loader_report(loader, key->place, row->help, "\"%s\" is not yet supported",
 			      row->key);
+	else if (row->whole && loader->file > 0)
+		loader_report(loader, key->place, "put it into the policy that includes this file",
+			      "\"%s\" is for the whole policy, and not for a file that is included",
+			      row->key);
 	else if (!key->value || key->value->kind == YAML_KIND_FAULTY)
 		return;
 	else if (!has_shape(row, key->value))
 		loader_report(loader, key->place, row->help, "\"%s\" must be %s, not %s", row->key,
 			      row->expected, yaml_kind_name(key->value->kind));
-	else if (row->choices)
+	else if (row->choose)
 		choose(loader, row, key->value, into);
 	else
 		row->read(loader, key, into);

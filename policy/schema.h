@@ -1,6 +1,7 @@
 /*
  * The keys of the language, as rows: each mapping of a policy has a schema, and the rows drive the
- * reading, the messages with their hints, and the test that the manual names every key.
+ * reading, the messages with their hints, the JSON Schema for editors (schema_json.h), and the test
+ * that the manual names every key.
  */
 #ifndef POLICY_SCHEMA_H
 #define POLICY_SCHEMA_H
@@ -9,14 +10,30 @@
 #include "policy/policy.h"
 #include "policy/yaml.h"
 
+struct load_file;     /* load_files.h */
+struct secret_draft;  /* load_secrets.h */
+struct set_reference; /* load_effects.h */
+
 /* A policy while it is read. */
 struct loader {
 	struct arena *arena; /* the policy's own */
 	struct diagnostics *diagnostics;
 	struct policy *policy;
-	const char *folder; /* of the policy's file, for relative paths; empty: none */
-	bool reads_files;   /* files that the policy names are looked at */
-	int error;	    /* sticky: -ENOMEM */
+	const struct policy_reader
+		*reader;     /* NULL: files that the policy names are not looked at */
+	struct arena *trees; /* released when all is read */
+	struct load_file *files;
+	size_t file_count;
+	size_t bytes;		       /* of all files together */
+	size_t nodes;		       /* the same */
+	size_t file;		       /* the one whose keys are read */
+	const char *folder;	       /* its folder, for relative paths; empty: none */
+	struct policy_secret *secrets; /* with room for all */
+	struct policy_rule *rules;
+	struct secret_draft *secret_drafts; /* as many */
+	struct map secret_names;
+	struct set_reference *references; /* names in "set", until all secrets are known */
+	int error;			  /* sticky: -ENOMEM */
 };
 
 /* What a key's value may be; several may be combined. */
@@ -38,12 +55,25 @@ struct schema_row {
 	/* Or, of a text that must be one of CHOICES (NULL-terminated), which one it is. */
 	const char *const *choices;
 	void (*choose)(unsigned int choice, void *into);
+	bool whole; /* about the policy as a whole: not for a file that is included */
+	/* What READ sees to, told once more for the JSON Schema. */
+	const struct schema *of;  /* of the mapping, of each entry of the list, or of each value */
+	bool named;		  /* a mapping whose keys are names of the user's own */
+	unsigned int values;	  /* shapes of what it holds, without OF */
+	unsigned int least, most; /* entries; 0: no bound */
+	const char *pattern;	  /* of each text (ECMA 262) */
+	const char *name_pattern; /* of the names */
 };
+
+/* Choices of a key that is "false", 0, or "true", 1. */
+extern const char *const schema_booleans[];
 
 struct schema {
 	const char *what; /* "a rule" */
 	const struct schema_row *rows;
 	size_t row_count;
+	const char *const
+		*one_of; /* exactly one of these keys is given; NULL-terminated, or NULL */
 };
 
 /* Reads the mapping NODE by SCHEMA into INTO. PLACE is where a missing key is reported. False if
@@ -67,7 +97,7 @@ void *loader_alloc(struct loader *loader, size_t count, size_t size);
 /* A copy of TEXT in the policy's arena, with a NUL behind it; ptr is NULL without memory. */
 struct slice loader_copy(struct loader *loader, struct slice text);
 
-/* PATH, a relative one with the policy's folder before it. NULL without memory. */
+/* PATH, a relative one with the folder of the file that names it before it. NULL without memory. */
 const char *loader_path(struct loader *loader, struct slice path);
 
 /* Text for messages: cut, so that what follows it is still seen. */

@@ -53,7 +53,8 @@ size_t source_find_invisible(struct slice s)
 
 static void check_line(struct slice line, uint32_t number, struct diagnostics *diagnostics)
 {
-	struct diagnostic_place place = {.line = number, .column = 1, .width = 1};
+	struct diagnostic_place place = {
+		.line = number, .column = 1, .width = 1, .file = diagnostics->reading};
 	uint32_t code_point = 0;
 
 	while (line.len) {
@@ -96,7 +97,9 @@ int source_check(struct slice source, struct diagnostics *diagnostics)
 	uint32_t number = 0;
 
 	if (encoding) {
-		diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 1, 1},
+		struct diagnostic_place place = {1, 1, 1, diagnostics->reading};
+
+		diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, place,
 				"save the file as UTF-8 without a byte order mark", "%s", encoding);
 		return ERROR_SYNTAX;
 	}

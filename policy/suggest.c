@@ -79,7 +79,7 @@ size_t policy_suggest(const struct policy_request *request, char *out, size_t si
 	}
 	put_text(&line, several ? "]; methods: [" : "; methods: [");
 	put(&line, request->method);
-	put_text(&line, "]");
+	put_text(&line, request->websocket ? "]; websocket: true" : "]");
 	if (line.full || is_hopeless(request))
 		line.used = 0;
 	if (size)

@@ -29,8 +29,8 @@ __attribute__((format(printf, 5, 6))) static int fail(struct parser *p, int code
 
 #define FAIL(part, hint, ...) fail(p, ERROR_SYNTAX, part, hint, __VA_ARGS__)
 
-static const char *const later_schemes[] = {"tcp",   "udp", "postgres", "postgresql", "mysql",
-					    "redis", "ws",  "wss",	"ssh"};
+static const char *const later_schemes[] = {"tcp",   "udp",   "postgres", "postgresql",
+					    "mysql", "redis", "ssh"};
 
 static int fail_scheme(struct parser *p, struct slice name)
 {
@@ -44,6 +44,11 @@ static int fail_scheme(struct parser *p, struct slice name)
 			return fail(p, ERROR_UNSUPPORTED, name, NULL,
 				    "scheme \"%s\" is not yet supported", later_schemes[i]);
 	}
+	if (slice_equal_nocase(name, SLICE_LITERAL("wss")) ||
+	    slice_equal_nocase(name, SLICE_LITERAL("ws")))
+		return FAIL(name,
+			    "write https:// (or http://), and \"websocket: true\" in the rule",
+			    "a WebSocket is opened by a request of HTTP");
 	nearest = diagnostic_nearest(name, known, POLICY_SCHEME_COUNT);
 	if (nearest)
 		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", nearest);

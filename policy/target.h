@@ -10,6 +10,11 @@ enum target_role {
 	TARGET_USE,   /* of a secret: https only */
 };
 
+/* What a target looks like, for editors (ECMA 262); target_parse() knows better. */
+#define TARGET_PATTERN	     "^((https|http|tls)://)?" TARGET_PLACE_PATTERN
+#define TARGET_USE_PATTERN   "^(https://)?" TARGET_PLACE_PATTERN
+#define TARGET_PLACE_PATTERN "([A-Za-z0-9.*-]+|\\[[0-9A-Fa-f:]+\\])(:[0-9]+)?(/[^ ?#]*)?$"
+
 enum { TARGET_FAULT_BYTES = 240 };
 
 /* What is wrong, and with which bytes of the text. */

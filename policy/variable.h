@@ -6,6 +6,8 @@
 
 enum { VARIABLE_NAME_MAX = 128 };
 
+#define VARIABLE_PATTERN "[A-Za-z_][A-Za-z0-9_]*"
+
 /* A letter or underscore, then letters, digits and underscores. */
 bool variable_is_name(struct slice name);
 

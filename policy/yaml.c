@@ -33,6 +33,17 @@ const char *yaml_kind_name(enum yaml_kind kind)
 	return names[kind];
 }
 
+const struct yaml_node *yaml_find_key(const struct yaml_node *mapping, const char *name)
+{
+	if (mapping->kind != YAML_KIND_MAPPING)
+		return NULL;
+	for (const struct yaml_node *key = mapping->first; key; key = key->next) {
+		if (slice_equal(key->text, slice_from_text(name)))
+			return key;
+	}
+	return NULL;
+}
+
 static uint32_t count_characters(struct slice s)
 {
 	uint32_t count = 0;
@@ -65,12 +76,13 @@ static bool stop(struct builder *b, int error)
 	return false;
 }
 
-static struct diagnostic_place place_of(const yaml_event_t *event)
+static struct diagnostic_place place_of(const struct builder *b, const yaml_event_t *event)
 {
 	struct diagnostic_place place = {
 		.line = (uint32_t)event->start_mark.line + 1,
 		.column = (uint32_t)event->start_mark.column + 1,
 		.width = 1,
+		.file = b->diagnostics->reading,
 	};
 
 	if (event->end_mark.line == event->start_mark.line &&
@@ -103,7 +115,7 @@ static struct yaml_node *new_node(struct builder *b, const yaml_event_t *event, 
 	struct yaml_node *node;
 
 	if (++b->nodes > POLICY_NODES_MAX) {
-		report(b, place_of(event), NULL, "the policy has too many entries");
+		report(b, place_of(b, event), NULL, "the policy has too many entries");
 		stop(b, ERROR_LIMIT);
 		return NULL;
 	}
@@ -113,7 +125,7 @@ static struct yaml_node *new_node(struct builder *b, const yaml_event_t *event, 
 		return NULL;
 	}
 	node->kind = kind;
-	node->place = place_of(event);
+	node->place = place_of(b, event);
 	return node;
 }
 
@@ -347,7 +359,7 @@ static bool open_document(struct builder *b)
 		if (!next_event(b, &event))
 			return false;
 		if (event.type == YAML_STREAM_END_EVENT) {
-			report(b, (struct diagnostic_place){1, 1, 1},
+			report(b, (struct diagnostic_place){1, 1, 1, b->diagnostics->reading},
 			       "a policy starts with \"sallyport: 1\"", "the file has no content");
 			return stop(b, ERROR_SYNTAX);
 		}
@@ -356,7 +368,7 @@ static bool open_document(struct builder *b)
 		if (event.data.document_start.version_directive ||
 		    event.data.document_start.tag_directives.start !=
 			    event.data.document_start.tag_directives.end)
-			report(b, place_of(&event), "remove it",
+			report(b, place_of(b, &event), "remove it",
 			       "YAML directives are not part of the policy language");
 		return true;
 	}
@@ -371,7 +383,7 @@ static void close_document(struct builder *b)
 			return;
 		if (event.type == YAML_DOCUMENT_END_EVENT)
 			continue;
-		report(b, place_of(&event), "put the other one into a file of its own",
+		report(b, place_of(b, &event), "put the other one into a file of its own",
 		       "a second YAML document starts here");
 		stop(b, ERROR_SYNTAX);
 	}
@@ -390,9 +402,9 @@ static struct yaml_node *read_document(struct builder *b)
 }
 
 int yaml_read(struct slice source, struct arena *arena, struct diagnostics *diagnostics,
-	      const struct yaml_node **root)
+	      size_t *nodes, const struct yaml_node **root)
 {
-	struct builder b = {.arena = arena, .diagnostics = diagnostics};
+	struct builder b = {.arena = arena, .diagnostics = diagnostics, .nodes = *nodes};
 
 	if (!yaml_parser_initialize(&b.parser))
 		return -ENOMEM;
@@ -400,5 +412,6 @@ int yaml_read(struct slice source, struct arena *arena, struct diagnostics *diag
 	yaml_parser_set_input_string(&b.parser, (const unsigned char *)source.ptr, source.len);
 	*root = read_document(&b);
 	yaml_parser_delete(&b.parser);
+	*nodes = b.nodes;
 	return b.error;
 }

@@ -34,11 +34,14 @@ struct yaml_node {
 	struct map_node by_text; /* of a key, while the mapping is read */
 };
 
-/* Reads the one document in SOURCE, which source_check() let pass, into ARENA. 0 when there is a
- * tree to go on with, though DIAGNOSTICS may hold errors; else ERROR_SYNTAX, ERROR_LIMIT or
- * -ENOMEM. The tree does not refer to SOURCE. */
+/* Reads the one document in SOURCE, which source_check() let pass, into ARENA. NODES counts those
+ * of all files of a policy. 0 when there is a tree to go on with, though DIAGNOSTICS may hold
+ * errors; else ERROR_SYNTAX, ERROR_LIMIT or -ENOMEM. The tree does not refer to SOURCE. */
 int yaml_read(struct slice source, struct arena *arena, struct diagnostics *diagnostics,
-	      const struct yaml_node **root);
+	      size_t *nodes, const struct yaml_node **root);
+
+/* The key NAME of MAPPING, or NULL; of anything else too. */
+const struct yaml_node *yaml_find_key(const struct yaml_node *mapping, const char *name);
 
 /* "text", "a list" or "a mapping", for messages. */
 const char *yaml_kind_name(enum yaml_kind kind);

@@ -65,7 +65,8 @@ void yaml_fault_report(const yaml_parser_t *parser, struct diagnostics *diagnost
 	const struct known_fault *known = find_known(context, problem);
 	yaml_mark_t mark = known && known->at_context && parser->context ? parser->context_mark
 									 : parser->problem_mark;
-	struct diagnostic_place place = {(uint32_t)mark.line + 1, (uint32_t)mark.column + 1, 1};
+	struct diagnostic_place place = {(uint32_t)mark.line + 1, (uint32_t)mark.column + 1, 1,
+					 diagnostics->reading};
 
 	if (known)
 		diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, place, known->hint, "%s",

@@ -5,6 +5,7 @@
 #include "base/say.h"
 #include "policy/diagnostic.h"
 #include "proxy/cli/options.h"
+#include "proxy/steer/steer.h"
 
 static const struct {
 	const char *name;
@@ -45,6 +46,8 @@ static int unknown_command(const char *name)
 
 int main(int argc, char **argv)
 {
+	/* The sandbox's pid 1 is this program too; if that is what we are, this does not return. */
+	steer_become_init(argc, argv);
 	if (argc < 2) {
 		print_help();
 		return EXIT_USAGE;

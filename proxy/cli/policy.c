@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/say.h"
+#include "policy/schema_json.h"
 #include "proxy/cli/options.h"
 
 struct subcommand {
@@ -19,7 +20,7 @@ static const struct subcommand subcommands[] = {
 	{"explain", policy_command_explain, "say what a policy does with a request, and why"},
 	{"test", NULL, "not yet supported"},
 	{"learn", NULL, "not yet supported"},
-	{"schema", NULL, "not yet supported"},
+	{"schema", policy_command_schema, "print the JSON Schema of the language, for editors"},
 };
 
 enum { SUBCOMMAND_COUNT = sizeof(subcommands) / sizeof(subcommands[0]) };
@@ -73,8 +74,11 @@ static int load_stdin(struct policy **policy, struct diagnostics *diagnostics)
 	size_t len = 0;
 	int rc = fd_read_all(STDIN_FILENO, POLICY_FILE_MAX_BYTES, &bytes, &len);
 
-	if (rc == 0)
-		return policy_load_text("<stdin>", slice_of(bytes, len), policy, diagnostics);
+	if (rc == 0) {
+		rc = policy_load_text("<stdin>", slice_of(bytes, len), policy, diagnostics);
+		diagnostics->files[0].owned_text = bytes;
+		return rc;
+	}
 	diagnostics_init(diagnostics, "<stdin>", (struct slice){0});
 	diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, (struct diagnostic_place){0}, NULL,
 			"cannot read the policy: %s", error_name(rc));
@@ -96,12 +100,6 @@ struct policy *policy_open(const char *file, struct diagnostics *diagnostics)
 	return policy;
 }
 
-void policy_release_source(struct diagnostics *diagnostics)
-{
-	free((void *)(uintptr_t)diagnostics->source.ptr);
-	diagnostics->source.ptr = NULL;
-}
-
 static const char *plural(size_t count)
 {
 	return count == 1 ? "" : "s";
@@ -111,15 +109,16 @@ static bool check_file(const char *file)
 {
 	struct diagnostics diagnostics;
 	struct policy *policy = policy_open(file, &diagnostics);
+	const char *name = diagnostics.files[0].name;
 
 	if (policy)
-		printf("%s: ok, %zu rule%s, %zu secret%s\n", diagnostics.file, policy->rule_count,
+		printf("%s: ok, %zu rule%s, %zu secret%s\n", name, policy->rule_count,
 		       plural(policy->rule_count), policy->secret_count,
 		       plural(policy->secret_count));
 	else
-		printf("%s: refused, %zu error%s\n", diagnostics.file, diagnostics.errors,
+		printf("%s: refused, %zu error%s\n", name, diagnostics.errors,
 		       plural(diagnostics.errors));
-	policy_release_source(&diagnostics);
+	diagnostics_release(&diagnostics);
 	policy_free(policy);
 	return policy;
 }
@@ -146,4 +145,34 @@ int policy_command_check(int argc, char **argv)
 	for (int i = options.next; i < argc; i++)
 		all_good = check_file(argv[i]) && all_good;
 	return all_good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct command_help schema_help = {
+	.usage = "sallyport policy schema",
+	.text = "Prints the JSON Schema (2020-12) of policies, by which editors complete and check "
+		"them.\n"
+		"What it takes may still be refused: `policy check` checks more.",
+};
+
+int policy_command_schema(int argc, char **argv)
+{
+	cleanup_free char *text = NULL;
+	struct options options;
+	const char *value;
+	int letter;
+
+	options_init(&options, &schema_help, argc, argv);
+	letter = options_next(&options, &value);
+	if (letter != OPTIONS_END)
+		return letter == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_USAGE;
+	if (options.next < argc) {
+		say("policy schema takes no argument: %s", argv[options.next]);
+		return EXIT_USAGE;
+	}
+	text = schema_make_json();
+	if (!text || fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
+		say("cannot print the schema: %s", error_name(text ? -errno : -ENOMEM));
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
 }

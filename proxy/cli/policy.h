@@ -9,10 +9,10 @@
 
 int policy_command_check(int argc, char **argv);
 int policy_command_explain(int argc, char **argv);
+int policy_command_schema(int argc, char **argv);
 
 /* Reads the policy in FILE ("-": standard input) and prints its diagnostics to stderr. NULL when it
- * was refused. DIAGNOSTICS keeps the source, to be released by policy_release_source(). */
+ * was refused. DIAGNOSTICS keeps what was read, until diagnostics_release(). */
 struct policy *policy_open(const char *file, struct diagnostics *diagnostics);
-void policy_release_source(struct diagnostics *diagnostics);
 
 #endif

@@ -23,6 +23,7 @@ struct question {
 	struct slice method;
 	struct path path;
 	const char *refusal; /* why the path is refused before any rule is looked at */
+	bool websocket;
 };
 
 static int fail(const char *text, struct slice url)
@@ -31,23 +32,41 @@ static int fail(const char *text, struct slice url)
 	return ERROR_SYNTAX;
 }
 
+/* What a URL may start with. */
+static const struct {
+	const char *name;
+	enum policy_scheme scheme;
+	bool websocket;
+} schemes[] = {
+	{"https", POLICY_HTTPS, false}, {"http", POLICY_HTTP, false}, {"tls", POLICY_TLS, false},
+	{"wss", POLICY_HTTPS, true},	{"ws", POLICY_HTTP, true},
+};
+
 /* "https://" where no scheme is given. */
-static int take_scheme(struct slice *rest, enum policy_scheme *scheme)
+static int take_scheme(struct slice *rest, struct question *question)
 {
 	size_t end = slice_find(*rest, SLICE_LITERAL("://"));
 	struct slice name = slice_first(*rest, end);
 
-	*scheme = POLICY_HTTPS;
+	question->scheme = POLICY_HTTPS;
 	if (end == rest->len)
 		return 0;
-	for (unsigned int i = 0; i < POLICY_SCHEME_COUNT; i++) {
-		if (!slice_equal_nocase(name, slice_from_text(policy_scheme_name(i))))
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		if (!slice_equal_nocase(name, slice_from_text(schemes[i].name)))
 			continue;
-		*scheme = i;
+		question->scheme = schemes[i].scheme;
+		question->websocket = schemes[i].websocket;
 		*rest = slice_from(*rest, end + 3);
 		return 0;
 	}
 	return ERROR_SYNTAX;
+}
+
+static const char *scheme_name(const struct question *question)
+{
+	if (!question->websocket)
+		return policy_scheme_name(question->scheme);
+	return question->scheme == POLICY_HTTPS ? "wss" : "ws";
 }
 
 static size_t authority_length(struct slice rest)
@@ -63,8 +82,10 @@ static int parse_url(struct slice url, struct arena *arena, struct question *que
 {
 	struct slice rest = url, authority, path;
 
-	if (take_scheme(&rest, &question->scheme) < 0)
-		return fail("schemes are https, http and tls", url);
+	if (take_scheme(&rest, question) < 0)
+		return fail("schemes are https, http, tls, wss and ws", url);
+	if (question->websocket && !slice_equal(question->method, SLICE_LITERAL("GET")))
+		return fail("a WebSocket is opened by GET", url);
 	authority = slice_first(rest, authority_length(rest));
 	path = slice_from(rest, authority.len);
 	if (slice_find_char(path, '#') < path.len)
@@ -89,19 +110,43 @@ static struct slice line_of(struct slice source, uint32_t number)
 	return slice_trim(line);
 }
 
-static void print_rule(const struct policy *policy, const struct diagnostics *source,
-		       const struct policy_rule *rule)
+static void print_rule(const struct diagnostics *source, const struct policy_rule *rule)
 {
-	struct slice line = line_of(source->source, rule->line);
+	const struct diagnostic_file *file = &source->files[rule->place.file];
+	struct slice line = line_of(file->text, rule->place.line);
 
-	printf("rule:     rules[%zu], %s line %u: %.*s\n", rule->index, policy->file, rule->line,
-	       SLICE_ARGS(line));
+	printf("rule:     rules[%zu], %s line %u: %.*s\n", rule->index, file->name,
+	       rule->place.line, SLICE_ARGS(line));
 	for (size_t i = 0; i < rule->target_count; i++) {
 		if (!rule->targets[i].any_scheme)
 			continue;
 		printf("          A denial without a scheme is for https, http and tls%s.\n",
 		       rule->targets[i].any_port ? ", at every port" : "");
 		return;
+	}
+}
+
+/* What the rule does with what it allows. */
+static void print_effects(const struct policy_rule *rule)
+{
+	static const char *const credentials[] = {
+		[POLICY_CREDENTIALS_ANY] = NULL,
+		[POLICY_CREDENTIALS_OURS] =
+			"Credentials that are no placeholders are refused (credentials: ours).",
+		[POLICY_CREDENTIALS_NONE] = "All credentials are taken out (credentials: none).",
+	};
+
+	if (credentials[rule->credentials])
+		printf("          %s\n", credentials[rule->credentials]);
+	if (rule->websocket)
+		printf("          WebSockets may be opened (websocket: true).\n");
+	for (size_t i = 0; i < rule->set_count; i++) {
+		const struct policy_set *set = &rule->sets[i];
+
+		printf("set:      %.*s, from", SLICE_ARGS(set->field));
+		for (size_t j = 0; j < set->part_count && set->parts[j].secret; j++)
+			printf("%s %s", j ? " and" : "", set->parts[j].secret->name);
+		printf("\n");
 	}
 }
 
@@ -122,16 +167,28 @@ static void print_request(const char *verdict, const struct question *question)
 	host_format_authority(&question->host, question->port, policy_scheme_port(question->scheme),
 			      authority);
 	printf("verdict:  %s\n", verdict);
-	printf("request:  %.*s %s://%s%.*s\n", SLICE_ARGS(question->method),
-	       policy_scheme_name(question->scheme), authority, SLICE_ARGS(question->path.text));
+	printf("request:  %.*s %s://%s%.*s\n", SLICE_ARGS(question->method), scheme_name(question),
+	       authority, SLICE_ARGS(question->path.text));
+}
+
+static const char *why_not(const struct policy_request *request, const struct policy_rule *rule)
+{
+	if (rule->credentials == POLICY_CREDENTIALS_NONE)
+		return "all credentials are taken out";
+	return request->scheme == POLICY_HTTPS
+		       ? "it is bound to this host, but not to this path and method"
+		       : "it is bound to this host, but not to plain HTTP";
 }
 
 /* The secrets that go in, and those bound to the host that do not. */
-static void print_secrets(const struct policy *policy, const struct policy_request *request)
+static void print_secrets(const struct policy *policy, const struct policy_request *request,
+			  const struct policy_rule *rule)
 {
 	const struct policy_use *uses[USES_SHOWN_MAX];
 	size_t count = policy_find_uses(policy, request, uses, USES_SHOWN_MAX);
 
+	if (rule->credentials == POLICY_CREDENTIALS_NONE)
+		count = 0;
 	for (size_t i = 0; i < count && i < USES_SHOWN_MAX; i++)
 		printf("secret:   %s may go into %.*s\n", uses[i]->secret->name,
 		       SLICE_ARGS(uses[i]->slot.text));
@@ -142,10 +199,7 @@ static void print_secrets(const struct policy *policy, const struct policy_reque
 		for (size_t j = 0; j < count && j < USES_SHOWN_MAX; j++)
 			goes_in = goes_in || uses[j]->secret == secret;
 		if (!goes_in && policy_secret_names_host(secret, request->host, request->port))
-			printf("          %s does not: it is bound to this host, but not to %s\n",
-			       secret->name,
-			       request->scheme == POLICY_HTTPS ? "this path and method"
-							       : "plain HTTP");
+			printf("          %s does not: %s\n", secret->name, why_not(request, rule));
 	}
 }
 
@@ -154,9 +208,8 @@ static void print_suggestion(const struct policy_request *request,
 {
 	char line[SUGGESTION_BYTES];
 	size_t len = policy_suggest(request, line, sizeof(line));
-	struct slice text = slice_of(line, len);
-	/* No path has a space, so that this is the line break. */
-	size_t line_break = slice_find(text, SLICE_LITERAL("; "));
+	struct slice rest = slice_of(line, len);
+	const char *indent = "  ";
 
 	if (len == 0) {
 		printf("allow it: no rule can\n");
@@ -164,10 +217,18 @@ static void print_suggestion(const struct policy_request *request,
 	}
 	if (verdict->rule)
 		printf("allow it: put this before rules[%zu]\n", verdict->rule->index);
+	else if (request->path->reading_count > 1)
+		printf("allow it: put this before the other rules\n");
 	else
 		printf("allow it: add to the rules\n");
-	printf("  %.*s\n    %.*s\n", SLICE_ARGS(slice_first(text, line_break)),
-	       SLICE_ARGS(slice_from(text, line_break + 2)));
+	/* No path has a space, so that these are the line breaks. */
+	while (rest.len) {
+		size_t line_break = slice_find(rest, SLICE_LITERAL("; "));
+
+		printf("%s%.*s\n", indent, SLICE_ARGS(slice_first(rest, line_break)));
+		rest = slice_from(rest, line_break + 2);
+		indent = "    ";
+	}
 }
 
 static int explain_denial(const struct policy *policy, const struct diagnostics *source,
@@ -177,7 +238,7 @@ static int explain_denial(const struct policy *policy, const struct diagnostics 
 	print_request("deny", question);
 	printf("reason:   %s\n", verdict->reason);
 	if (verdict->rule)
-		print_rule(policy, source, verdict->rule);
+		print_rule(source, verdict->rule);
 	print_readings(&question->path);
 	if (request->scheme != POLICY_TLS)
 		print_suggestion(request, verdict);
@@ -186,11 +247,11 @@ static int explain_denial(const struct policy *policy, const struct diagnostics 
 	return EXIT_FAILURE;
 }
 
-static int explain_pass(const struct policy *policy, const struct diagnostics *source,
-			const struct question *question, const struct policy_verdict *verdict)
+static int explain_pass(const struct diagnostics *source, const struct question *question,
+			const struct policy_verdict *verdict)
 {
 	print_request("allow, passed through unopened: path and method are not seen", question);
-	print_rule(policy, source, verdict->rule);
+	print_rule(source, verdict->rule);
 	return EXIT_SUCCESS;
 }
 
@@ -203,9 +264,10 @@ static int explain_request(const struct policy *policy, const struct diagnostics
 	if (!verdict.allow)
 		return explain_denial(policy, source, question, request, &verdict);
 	print_request("allow", question);
-	print_rule(policy, source, verdict.rule);
+	print_rule(source, verdict.rule);
+	print_effects(verdict.rule);
 	print_readings(&question->path);
-	print_secrets(policy, request);
+	print_secrets(policy, request, verdict.rule);
 	return EXIT_SUCCESS;
 }
 
@@ -218,6 +280,7 @@ static int explain(const struct policy *policy, const struct diagnostics *source
 		.port = question->port,
 		.method = question->method,
 		.path = &question->path,
+		.websocket = question->websocket,
 	};
 	struct policy_verdict verdict;
 	enum policy_tls_route route;
@@ -230,7 +293,7 @@ static int explain(const struct policy *policy, const struct diagnostics *source
 		return explain_request(policy, source, question, &request);
 	route = policy_decide_tls(policy, &question->host, question->port, &verdict);
 	if (route == POLICY_TLS_PASS)
-		return explain_pass(policy, source, question, &verdict);
+		return explain_pass(source, question, &verdict);
 	if (route == POLICY_TLS_REFUSE)
 		return explain_denial(policy, source, question, &request, &verdict);
 	request.scheme = POLICY_HTTPS;
@@ -243,7 +306,7 @@ static int explain_file(const char *file, const struct question *question)
 	struct policy *policy = policy_open(file, &diagnostics);
 	int status = policy ? explain(policy, &diagnostics, question) : EXIT_FAILURE;
 
-	policy_release_source(&diagnostics);
+	diagnostics_release(&diagnostics);
 	policy_free(policy);
 	return status;
 }
@@ -256,7 +319,8 @@ static const struct command_help help = {
 	.usage = "sallyport policy explain [-p FILE] METHOD URL",
 	.text = "Says what the policy does with a request, by which rule and why, which secrets "
 		"may\n"
-		"go in, and what would allow it. Ends with 0 if it is allowed, with 1 if not.",
+		"go in, and what would allow it; a WebSocket is asked for by wss:// or ws://.\n"
+		"Ends with 0 if it is allowed, with 1 if not.",
 	.rows = rows,
 	.row_count = sizeof(rows) / sizeof(rows[0]),
 };

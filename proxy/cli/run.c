@@ -111,7 +111,7 @@ static struct policy *load(const char *path)
 		say("the policy %s has %zu error%s; nothing was started", path, diagnostics.errors,
 		    diagnostics.errors == 1 ? "" : "s");
 	}
-	free((void *)(uintptr_t)diagnostics.source.ptr);
+	diagnostics_release(&diagnostics);
 	return policy;
 }
 
@@ -125,6 +125,11 @@ int command_run(int argc, char **argv)
 	char path[4096];
 	int status;
 
+	/* Before anything is opened, which could else become a standard stream of COMMAND's. */
+	if (steer_check_streams(&err) < 0) {
+		say("%s", err.text);
+		return EXIT_SALLYPORT_FAILED;
+	}
 	options_init(&options, &help, argc, argv);
 	status = read_options(&options, &arguments);
 	if (status >= 0)
@@ -148,7 +153,6 @@ int command_run(int argc, char **argv)
 		return EXIT_SALLYPORT_FAILED;
 	setup = (struct run_setup){
 		.policy = policy,
-		.policy_path = arguments.policy,
 		.audit_path = arguments.audit,
 		.variables = arguments.variables,
 		.variable_count = arguments.variable_count,

@@ -159,7 +159,7 @@ static int hand_over_secrets(struct supervisor *supervisor, struct error *err)
 		const struct policy_secret *secret = &policy->secrets[i];
 
 		rc = read_secret(secret, supervisor->secrets, err);
-		if (rc == 0 &&
+		if (rc == 0 && !secret->is_hidden &&
 		    environment_set(&supervisor->environment, secret->name,
 				    secret_handover_placeholder(supervisor->secrets, i)) < 0)
 			rc = error_set_code(err, -ENOMEM, "cannot make the environment");
@@ -300,9 +300,8 @@ static int collect_paths(struct supervisor *supervisor, struct paths *paths)
 	if (rc == 0)
 		rc = add_place(arena, supervisor->pump.journal.path, paths->masked,
 			       &paths->masked_count);
-	if (rc == 0)
-		rc = add_place(arena, supervisor->setup->policy_path, paths->read_only,
-			       &paths->read_only_count);
+	for (size_t i = 0; i < policy->file_count && rc == 0; i++)
+		rc = add_place(arena, policy->files[i], paths->read_only, &paths->read_only_count);
 	for (size_t i = 0; i < policy->ca_count && rc == 0; i++)
 		rc = add_place(arena, policy->ca_files[i], paths->read_only,
 			       &paths->read_only_count);

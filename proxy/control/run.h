@@ -22,7 +22,6 @@ enum {
 
 struct run_setup {
 	const struct policy *policy;
-	const char *policy_path;      /* protected from writing inside */
 	const char *audit_path;	      /* NULL: the default */
 	const char *const *variables; /* NAME or NAME=VALUE, from -e */
 	size_t variable_count;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,6 +122,23 @@ static pid_t start_command(const char *const *argv, int output)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+/* A command may close its output and go on. */
+static bool ends_in_time(pid_t child, int64_t deadline_us)
+{
+	cleanup_close int fd = (int)syscall(SYS_pidfd_open, child, 0);
+	struct pollfd waiting = {fd, POLLIN, 0};
+	int ready = 0;
+
+	while (fd >= 0 && ready <= 0) {
+		int64_t left_us = deadline_us - monotonic_now_us();
+
+		if (left_us <= 0)
+			return false;
+		ready = poll(&waiting, 1, (int)(left_us / 1000 + 1));
+	}
+	return true;
+}
+
 static int wait_for(pid_t child)
 {
 	int status;
@@ -174,6 +192,8 @@ static ssize_t read_exec(const struct policy_secret *secret, char *out, size_t s
 	setpgid(child, child);
 	close(take_fd(&output));
 	len = read_to_end(input, out, size, deadline_us);
+	if (len >= 0 && !ends_in_time(child, deadline_us))
+		len = -ETIMEDOUT;
 	if (len < 0)
 		kill(-child, SIGKILL);
 	status = wait_for(child);

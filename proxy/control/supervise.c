@@ -25,14 +25,17 @@ static const int passed_on[] = {SIGHUP,	 SIGINT,  SIGQUIT, SIGTERM,
 
 static int catch_signals(struct supervisor *supervisor)
 {
-	sigset_t set;
+	sigset_t set, stops;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
 		sigaddset(&set, passed_on[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* Giving the terminal back from the background must not stop us. */
-	signal(SIGTTOU, SIG_IGN);
+	/* The terminal stops whole process groups; we stop when the command has. */
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTTIN);
+	sigaddset(&stops, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &stops, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* A limit on the size of files is told by an error, as a full disk is. */
 	signal(SIGXFSZ, SIG_IGN);
@@ -77,9 +80,10 @@ static void handle_event(struct supervisor *supervisor, const struct steer_event
 		supervisor->status = W_EXITCODE(EXIT_SALLYPORT_FAILED, 0);
 		break;
 	case STEER_EVENT_STOPPED:
-		stop_along(supervisor);
+		supervisor->stopped = true;
 		break;
 	default:
+		supervisor->stopped = false;
 		break;
 	}
 }
@@ -88,8 +92,12 @@ static void handle_events(struct supervisor *supervisor)
 {
 	struct steer_event event;
 
+	/* All that is there is read first: the command may have gone on since it stopped. */
 	while (supervisor->status < 0 && steer_next_event(&supervisor->sandbox, &event) > 0)
 		handle_event(supervisor, &event);
+	if (supervisor->stopped && supervisor->status < 0)
+		stop_along(supervisor);
+	supervisor->stopped = false;
 }
 
 /* Without its worker the sandbox has no way out: its connections are broken, and new ones are
@@ -99,6 +107,8 @@ static void worker_is_lost(struct supervisor *supervisor)
 	int status = 0;
 
 	supervisor->worker_alive = false;
+	/* One that was taken over may speak nonsense, or close its end, and live on. */
+	kill(supervisor->worker, SIGKILL);
 	waitpid(supervisor->worker, &status, 0);
 	if (supervisor->ending)
 		return;
@@ -131,11 +141,16 @@ static void handle_worker(struct supervisor *supervisor)
 	supervisor->status = W_EXITCODE(EXIT_SALLYPORT_FAILED, 0);
 }
 
+/* By the clock, not when nothing else happens: a program that tries again and again keeps us busy.
+ */
 static void tell_new_servers(struct supervisor *supervisor)
 {
 	char servers[sizeof(supervisor->servers)];
+	int64_t now_us = monotonic_now_us();
 
-	supervisor->servers_checked_us = monotonic_now_us();
+	if (now_us - supervisor->servers_read_us < SERVERS_CHECK_MS * 1000LL)
+		return;
+	supervisor->servers_read_us = now_us;
 	supervisor_read_servers(servers, sizeof(servers));
 	if (strcmp(servers, supervisor->servers) == 0 || !supervisor->worker_alive)
 		return;
@@ -184,8 +199,7 @@ static void turn(struct supervisor *supervisor)
 	if (ready < 0)
 		return;
 	drain_log(supervisor);
-	if (monotonic_now_us() - supervisor->servers_checked_us > SERVERS_CHECK_MS * 1000LL)
-		tell_new_servers(supervisor);
+	tell_new_servers(supervisor);
 	if (waiting[0].revents)
 		pass_signals_on(supervisor);
 	if (waiting[1].revents)
@@ -253,6 +267,16 @@ int supervisor_stay(struct supervisor *supervisor)
 	return status;
 }
 
+/* Some step of making a sandbox fails in another one, each with a reason of its own. */
+static void explain_nesting(void)
+{
+	const char *outer = getenv("SALLYPORT_SANDBOX");
+
+	if (outer)
+		say("this is inside the sandbox %s: a sandbox within a sandbox cannot be made",
+		    outer);
+}
+
 int run_command(const struct run_setup *setup)
 {
 	static struct supervisor supervisor;
@@ -268,10 +292,12 @@ int run_command(const struct run_setup *setup)
 	buffer_init(&supervisor.ca_bundle, 32 << 20);
 	buffer_init(&supervisor.ca_java, 32 << 20);
 	environment_init(&supervisor.environment);
-	if (supervisor_launch(&supervisor, &err) < 0)
+	if (supervisor_launch(&supervisor, &err) < 0) {
 		say("%s", err.text);
-	else
+		explain_nesting();
+	} else {
 		status = supervisor_stay(&supervisor);
+	}
 	supervisor_release(&supervisor);
 	return status;
 }

@@ -31,13 +31,13 @@ struct supervisor {
 	struct buffer ca_java;
 	char system_bundle[4096]; /* of trusted roots; empty: none */
 	char servers[1024];	  /* name servers that the worker was told */
-	int signals;		  /* signalfd */
-	bool stopped;		  /* the command is stopped, and so were we */
-	bool log_is_busy;	  /* records came when they were last looked for */
-	int64_t servers_checked_us;
-	int log_state; /* what pump_run() said last */
-	int status;    /* of the command, as from waitpid(2); -1: not known yet */
-	bool ending;   /* the worker was told to end */
+	int64_t servers_read_us;
+	int signals;	  /* signalfd */
+	bool stopped;	  /* the command is stopped, and so were we */
+	bool log_is_busy; /* records came when they were last looked for */
+	int log_state;	  /* what pump_run() said last */
+	int status;	  /* of the command, as from waitpid(2); -1: not known yet */
+	bool ending;	  /* the worker was told to end */
 };
 
 /* Makes everything but the command. On failure all of it is gone. */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/wallclock.h"
 #include "policy/match.h"
+#include "policy/methods.h"
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
 
@@ -28,6 +29,7 @@ void client_close(struct client *client, bool abort)
 						       : "the connection ended without a request");
 	client->state = CLIENT_CLOSED;
 	client->exchange = NULL;
+	client_h2_free(client, "the client closed the connection");
 	stream_close(&client->stream, abort);
 	deadline_stop(&client->deadline);
 	buffer_free(&client->received);
@@ -81,6 +83,20 @@ void client_refuse(struct client *client, enum audit_kind kind, const char *reas
 	client_close(client, true);
 }
 
+/* SSH, SMTP, FTP and the like begin with capitals as well. What is no request line would have us
+ * wait for the rest of a head that never comes. */
+static bool is_like_http(struct slice received)
+{
+	size_t end = slice_find_char(received, '\n');
+	struct slice line = slice_first(received, end), method;
+
+	if (received.ptr[0] < 'A' || received.ptr[0] > 'Z')
+		return false;
+	method = slice_first(line, slice_find_char(line, ' '));
+	return end == received.len || method_standing(method) != METHOD_UNKNOWN ||
+	       slice_find(line, SLICE_LITERAL(" HTTP/")) < line.len;
+}
+
 static void on_sniffed(struct client *client, struct slice received)
 {
 	/* 0x16: a TLS record with a handshake message (RFC 8446 section 5.1). 0x80: the length of
@@ -93,7 +109,7 @@ static void on_sniffed(struct client *client, struct slice received)
 		client_judge_hello(client, received);
 		return;
 	}
-	if (first >= 'A' && first <= 'Z') {
+	if (is_like_http(received)) {
 		client->facts.scheme = POLICY_HTTP;
 		client_serve(client, received);
 		return;
@@ -139,6 +155,8 @@ static void on_readable(struct stream *stream)
 
 	if (client->state == CLIENT_SNIFFING || client->state == CLIENT_HELLO)
 		read_first_bytes(client);
+	else if (client->state == CLIENT_SERVING && client->h2)
+		client_h2_read(client);
 	else
 		client_read_http(client);
 }
@@ -178,13 +196,23 @@ static void on_handshaken(struct stream *stream, int result)
 	facts->tls_cipher = tls_cipher_name(stream->ssl);
 	facts->tls_resumed = SSL_session_reused(stream->ssl);
 	SSL_get0_alpn_selected(stream->ssl, &alpn, &alpn_length);
+	if (slice_equal(slice_of(alpn, alpn_length), SLICE_LITERAL("h2"))) {
+		facts->tls_alpn = "h2";
+		client_h2_serve(client);
+		return;
+	}
 	facts->tls_alpn = alpn_length ? "http/1.1" : NULL;
 	client_serve(client, SLICE_EMPTY);
 }
 
 static void on_drained(struct stream *stream)
 {
-	client_http_drained(container_of(stream, struct client, stream));
+	struct client *client = container_of(stream, struct client, stream);
+
+	if (client->h2)
+		client_h2_drained(client);
+	else
+		client_http_drained(client);
 }
 
 static void on_broken(struct stream *stream)
@@ -221,6 +249,12 @@ static void too_late(struct deadline *deadline)
 		client_record(client, AUDIT_TLS, !client->facts.is_refused,
 			      "the TLS handshake with the client took too long");
 		client_close(client, true);
+		break;
+	case CLIENT_SERVING:
+		if (client->h2)
+			client_h2_late(client);
+		else
+			client_http_late(client);
 		break;
 	default:
 		client_http_late(client);

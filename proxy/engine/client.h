@@ -25,6 +25,7 @@
 #include "proxy/tls/hello.h"
 
 struct sandbox;
+struct client_h2;
 
 enum client_state {
 	CLIENT_SNIFFING,
@@ -50,6 +51,8 @@ struct client {
 	bool recorded;		    /* the connection, or an exchange on it, has a record */
 	int64_t started_us;
 	int64_t time_us;
+
+	struct client_h2 *h2; /* HTTP/2 (client_h2.c); NULL: HTTP/1.1 */
 
 	/* HTTP/1.1 (client_http.c). */
 	struct exchange *exchange;
@@ -82,6 +85,17 @@ void client_read_http(struct client *client);
 void client_http_drained(struct client *client);
 void client_http_broken(struct client *client);
 void client_http_late(struct client *client);
+
+/* Ends our half, and waits for the client to have read what was sent. */
+void client_linger(struct client *client);
+
+/* The same for HTTP/2. */
+void client_h2_serve(struct client *client);
+void client_h2_read(struct client *client);
+void client_h2_drained(struct client *client);
+void client_h2_late(struct client *client);
+/* Ends all streams. */
+void client_h2_free(struct client *client, const char *why);
 
 /* The verdict on a connection whose ClientHello is known. */
 void client_judge_hello(struct client *client, struct slice received);

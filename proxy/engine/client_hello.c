@@ -73,8 +73,10 @@ static void start_tls(struct client *client, struct slice received)
 		return;
 	}
 	buffer_free(&client->received);
-	ssl = tls_downstream_session(sandbox->downstream, &facts->host, keep,
-				     &client->stream.transport);
+	ssl = tls_downstream_session(
+		sandbox->downstream, &facts->host, keep,
+		origin_pool_offers_h2(&sandbox->pool, POLICY_HTTPS, &facts->host, facts->port),
+		&client->stream.transport);
 	if (!ssl) {
 		client_refuse(client, AUDIT_TLS, "a TLS session could not be made");
 		return;
@@ -88,6 +90,7 @@ static void pass_through(struct client *client, const struct hello *hello, struc
 {
 	struct sandbox *sandbox = client->sandbox;
 	struct client_facts facts = client->facts;
+	bool reserved;
 
 	if (hello->has_ech) {
 		/* It may be filler (GREASE), but from outside that cannot be told (threat T8). */
@@ -97,12 +100,13 @@ static void pass_through(struct client *client, const struct hello *hello, struc
 			     HELLO_ALERT_HANDSHAKE_FAILURE);
 		return;
 	}
-	if (!sandbox_reserve_record(sandbox)) {
+	reserved = sandbox_reserve_record(sandbox);
+	if (!reserved && sandbox->policy->audit_full != POLICY_AUDIT_CONTINUE) {
 		client_refuse(client, AUDIT_TLS, "the audit log cannot take a record");
 		return;
 	}
 	client->recorded = true;
-	passthrough_start(sandbox, stream_detach(&client->stream), &facts, received);
+	passthrough_start(sandbox, stream_detach(&client->stream), &facts, received, reserved);
 	client_close(client, false);
 }
 
@@ -128,6 +132,7 @@ static void judge_name(struct client *client, const struct hello *hello, struct 
 	if (route == POLICY_TLS_REFUSE) {
 		facts->would_deny = policy->mode == POLICY_OBSERVE && !client->sandbox->killed;
 		facts->is_refused = !facts->would_deny;
+		facts->is_denied_by_policy = facts->is_refused && !client->sandbox->killed;
 		facts->refusal_status = 403;
 	}
 	start_tls(client, received);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "proxy/engine/client.h"
+#include "proxy/engine/h1_output.h"
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
 
@@ -16,7 +17,7 @@ static void read_on(struct client *client)
 
 /* Waits for the client to have read our last answer, as a socket closed with unread input makes the
  * kernel reset the connection, and the answer with it (RFC 9112 section 9.6). */
-static void linger(struct client *client)
+void client_linger(struct client *client)
 {
 	if (client->half_closed) {
 		client_close(client, false);
@@ -61,32 +62,17 @@ static void respond(void *leg, const struct http_message *response, bool close)
 static void send_data(void *leg, struct slice data)
 {
 	struct client *client = leg;
-	char line[H1_CHUNK_OVERHEAD_BYTES];
 
 	if (client->half_closed)
 		deadline_set(&client->deadline, TIMEOUT_HALF_CLOSED);
-	if (client->framing != H1_FRAME_CHUNKED) {
-		stream_write(&client->stream, data);
-		return;
-	}
-	stream_write(&client->stream, slice_of(line, h1_write_chunk_size(data.len, line)));
-	stream_write(&client->stream, data);
-	stream_write(&client->stream, SLICE_LITERAL("\r\n"));
+	h1_output_data(&client->stream, client->framing, data);
 }
 
 static void send_end(void *leg, const struct http_fields *trailers)
 {
 	struct client *client = leg;
-	struct writer out;
 
-	if (client->framing != H1_FRAME_CHUNKED)
-		return;
-	out = writer_of(stream_stage_reserve(&client->stream, 2 * HTTP_TRAILER_MAX_BYTES),
-			2 * HTTP_TRAILER_MAX_BYTES);
-	if (h1_write_last_chunk(&out, trailers) == 0)
-		stream_stage_commit(&client->stream, writer_length(&out));
-	else
-		stream_write(&client->stream, SLICE_LITERAL("0\r\n\r\n"));
+	h1_output_end(&client->stream, client->framing, trailers);
 }
 
 static bool is_congested(void *leg)
@@ -152,7 +138,7 @@ static void over(void *leg, bool cut)
 	if (cut)
 		client_close(client, true);
 	else if (client->close_after)
-		linger(client);
+		client_linger(client);
 	else if (client->in_body)
 		drain_request(client);
 	else
@@ -178,7 +164,7 @@ static void refuse_request(struct client *client, const struct h1_fault *fault)
 	if (client->exchange)
 		exchange_request_bad(client->exchange, fault->status, fault->text);
 	else
-		linger(client);
+		client_linger(client);
 }
 
 static bool start_exchange(struct client *client)
@@ -195,6 +181,7 @@ static void begin_request(struct client *client)
 	struct http_message *request = &exchange->request;
 
 	client->recorded = true;
+	client->head_begun = false;
 	client->minor_version = request->minor_version;
 	client->close_after = request->close;
 	client->request_paused = true;
@@ -272,7 +259,7 @@ static bool take_body(struct client *client, struct slice *input)
 		client->drained_bytes += data.len;
 		if (client->drained_bytes <= LIMIT_DRAIN_BYTES)
 			return true;
-		linger(client);
+		client_linger(client);
 		return false;
 	case H1_BODY_MORE:
 		return false;
@@ -349,7 +336,9 @@ static void handle_end(struct client *client, ssize_t error)
 		return;
 	}
 	if (client->exchange) {
-		client->close_after = true;
+		/* Behind the requests that it sent ahead nothing can come. */
+		if (buffer_length(&client->received) == 0)
+			client->close_after = true;
 		deadline_set(&client->deadline, TIMEOUT_HALF_CLOSED);
 		return;
 	}

@@ -8,9 +8,16 @@
 
 static void before_sleep(struct ev_loop *loop, struct ev_prepare *watcher, int events)
 {
-	(void)loop;
+	struct engine *engine = container_of(watcher, struct engine, settle);
+
 	(void)events;
-	engine_settle(container_of(watcher, struct engine, settle));
+	engine_settle(engine);
+	/* Settling may lead to more to do in this turn, which the loop would do before it sleeps,
+	 * but after us. */
+	if (ev_pending_count(loop))
+		ev_feed_event(loop, watcher, EV_PREPARE);
+	else if (engine->settled)
+		engine->settled(engine->owner);
 }
 
 int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
@@ -18,6 +25,7 @@ int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
 	int rc;
 
 	*engine = (struct engine){.loop = loop};
+	list_init(&engine->chores);
 	list_init(&engine->graves);
 	list_init(&engine->broken);
 	rc = locked_init(&engine->locked, ENGINE_STAGE_BYTES + SECRET_SCRATCH_BYTES, err);
@@ -32,6 +40,8 @@ int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
 		return error_set_code(err, -ENOMEM, "cannot start the engine");
 	}
 	ev_prepare_init(&engine->settle, before_sleep);
+	/* Behind all other events. */
+	ev_set_priority(&engine->settle, EV_MINPRI);
 	ev_prepare_start(loop, &engine->settle);
 	/* It must not keep the loop alive by itself. */
 	ev_unref(loop);
@@ -58,6 +68,33 @@ void engine_bury(struct engine *engine, struct grave *grave, void (*release)(str
 	list_append(&engine->graves, &grave->node);
 }
 
+void chore_init(struct chore *chore, void (*run)(struct chore *chore))
+{
+	list_init(&chore->node);
+	chore->run = run;
+}
+
+void engine_put_off(struct engine *engine, struct chore *chore)
+{
+	if (list_is_empty(&chore->node))
+		list_append(&engine->chores, &chore->node);
+}
+
+void chore_cancel(struct chore *chore)
+{
+	list_remove(&chore->node);
+}
+
+static void do_chores(struct engine *engine)
+{
+	while (!list_is_empty(&engine->chores)) {
+		struct chore *chore = container_of(engine->chores.next, struct chore, node);
+
+		list_remove(&chore->node);
+		chore->run(chore);
+	}
+}
+
 static void release_graves(struct engine *engine)
 {
 	while (!list_is_empty(&engine->graves)) {
@@ -72,6 +109,7 @@ void engine_settle(struct engine *engine)
 {
 	/* Telling of broken streams can lead to more being written and more being closed. */
 	do {
+		do_chores(engine);
 		stream_output_flush(engine);
 	} while (stream_output_tell_broken(engine));
 	release_graves(engine);

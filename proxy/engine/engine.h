@@ -28,6 +28,12 @@ struct grave {
 	void (*release)(struct grave *grave);
 };
 
+/* Work that is put off to the end of the turn, before what was written is sent. */
+struct chore {
+	struct list node;
+	void (*run)(struct chore *chore);
+};
+
 struct engine {
 	struct ev_loop *loop;
 	struct ev_prepare settle;
@@ -44,6 +50,11 @@ struct engine {
 
 	char *read; /* what was read last, until its callback returns */
 
+	/* Called when everything of a turn is done, or NULL. */
+	void (*settled)(void *owner);
+	void *owner;
+
+	struct list chores;
 	struct list graves;
 	struct list broken; /* streams whose writing failed, to be told */
 };
@@ -51,8 +62,16 @@ struct engine {
 int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err);
 void engine_free(struct engine *engine);
 
-/* Sends what is gathered, tells owners of broken streams, and releases the buried. Runs before the
- * loop sleeps. */
+void chore_init(struct chore *chore, void (*run)(struct chore *chore));
+
+/* CHORE is run once when the turn ends, however often it is asked for. */
+void engine_put_off(struct engine *engine, struct chore *chore);
+
+/* It is not run. */
+void chore_cancel(struct chore *chore);
+
+/* Does the chores, sends what is gathered, tells owners of broken streams, and releases the buried.
+ * Runs before the loop sleeps. */
 void engine_settle(struct engine *engine);
 
 void engine_bury(struct engine *engine, struct grave *grave, void (*release)(struct grave *grave));

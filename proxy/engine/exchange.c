@@ -29,7 +29,7 @@ static void end(struct exchange *exchange, bool cut)
 		sandbox_release_record(exchange->sandbox);
 	exchange->reserved = false;
 	if (exchange->origin)
-		origin_abort(exchange->origin);
+		exchange->origin->ops->abort(exchange->origin);
 	exchange->origin = NULL;
 	deadline_stop(&exchange->deadline);
 	secret_body_free(&exchange->body);
@@ -119,7 +119,7 @@ static bool reserve(struct exchange *exchange)
 static void connect_origin(struct exchange *exchange, bool fresh)
 {
 	exchange->state = EXCHANGE_CONNECTING;
-	if (!origin_acquire(exchange->sandbox, exchange, fresh) &&
+	if (origin_acquire(exchange->sandbox, exchange, fresh) < 0 &&
 	    exchange->state == EXCHANGE_CONNECTING)
 		fail(exchange, 503, "too many connections to origins are being made at once");
 }
@@ -224,8 +224,8 @@ static void send_body(struct exchange *exchange, struct slice data)
 {
 	if (data.len == 0)
 		return;
-	origin_send_data(exchange->origin, data);
-	if (origin_is_congested(exchange->origin))
+	exchange->origin->ops->send_data(exchange->origin, data);
+	if (exchange->origin->ops->is_congested(exchange->origin))
 		exchange->ops->pause_request(exchange->leg, true);
 }
 
@@ -249,7 +249,7 @@ void exchange_request_data(struct exchange *exchange, struct slice data)
 
 static void finish_request(struct exchange *exchange, const struct http_fields *trailers)
 {
-	origin_send_end(exchange->origin, trailers);
+	exchange->origin->ops->send_end(exchange->origin, trailers);
 	exchange->request_sent = true;
 }
 
@@ -284,6 +284,8 @@ void exchange_request_end(struct exchange *exchange, struct http_fields *trailer
 		fail(exchange, 503, "out of memory");
 		return;
 	}
+	if (trailers)
+		exchange->trailers = *trailers;
 	if (end_of_collection(exchange) || !exchange->head_sent)
 		return;
 	send_body(exchange, rest);
@@ -303,7 +305,7 @@ void exchange_client_drained(struct exchange *exchange)
 	if (exchange->state == EXCHANGE_OVER || !exchange->origin)
 		return;
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	origin_pause(exchange->origin, false);
+	exchange->origin->ops->pause(exchange->origin, false);
 }
 
 void exchange_origin_drained(struct exchange *exchange)
@@ -318,10 +320,19 @@ void exchange_origin_drained(struct exchange *exchange)
 void exchange_origin_ready(struct exchange *exchange)
 {
 	struct slice collected = buffer_slice(&exchange->collected);
+	struct origin *origin = exchange->origin;
+	int rc;
 
-	origin_describe(exchange->origin, &exchange->origin_facts);
+	origin->ops->describe(origin, &exchange->origin_facts);
 	exchange->has_origin_facts = true;
-	if (origin_send_request(exchange->origin) < 0) {
+	rc = origin->ops->send_request(origin);
+	if (rc == -EAGAIN) {
+		origin->ops->abort(origin);
+		exchange_origin_failed(exchange, 503, "the origin takes no more requests now",
+				       ORIGIN_UNPROCESSED);
+		return;
+	}
+	if (rc < 0) {
 		fail(exchange, 502, "the request could not be written anew");
 		return;
 	}
@@ -330,35 +341,37 @@ void exchange_origin_ready(struct exchange *exchange)
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	send_body(exchange, collected);
 	if (exchange->request_ended)
-		finish_request(exchange, NULL);
+		finish_request(exchange, &exchange->trailers);
 	else
 		exchange->ops->pause_request(exchange->leg, false);
 }
 
-/* Sending anew is safe when the origin has not seen the request, or when seeing it twice does no
- * harm; and possible when nothing of the body is lost (RFC 9110 section 9.2.2). */
-static bool may_retry(const struct exchange *exchange, bool untouched)
+/* Sending anew is possible when nothing of the body is lost, and safe when the origin has not acted
+ * on the request, or when acting twice does no harm (RFC 9110 section 9.2.2). */
+static bool may_retry(const struct exchange *exchange, enum origin_failure kind)
 {
 	bool has_whole_body = exchange->request.body == HTTP_BODY_NONE ||
 			      exchange->request_bytes == 0 ||
 			      buffer_length(&exchange->collected) > 0;
 
-	if (!untouched || exchange->was_retried || exchange->state == EXCHANGE_RESPONDING ||
-	    exchange->informational > 0)
+	if (exchange->was_retried || exchange->state == EXCHANGE_RESPONDING ||
+	    exchange->informational > 0 || !has_whole_body)
 		return false;
-	return has_whole_body &&
-	       (!exchange->head_sent || http_method_is_idempotent(exchange->request.method));
+	return kind == ORIGIN_UNPROCESSED ||
+	       (kind == ORIGIN_CLOSED_EARLY && http_method_is_idempotent(exchange->request.method));
 }
 
-void exchange_origin_failed(struct exchange *exchange, int status, const char *why, bool untouched)
+void exchange_origin_failed(struct exchange *exchange, int status, const char *why,
+			    enum origin_failure kind)
 {
 	exchange->origin = NULL;
-	if (!may_retry(exchange, untouched)) {
+	if (!may_retry(exchange, kind)) {
 		fail(exchange, status, why);
 		return;
 	}
 	exchange->was_retried = true;
 	exchange->head_sent = false;
+	exchange->request_sent = false;
 	exchange->ops->pause_request(exchange->leg, true);
 	connect_origin(exchange, true);
 }
@@ -396,7 +409,7 @@ void exchange_response_data(struct exchange *exchange, struct slice data)
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	exchange->ops->data(exchange->leg, data);
 	if (exchange->ops->is_congested(exchange->leg))
-		origin_pause(exchange->origin, true);
+		exchange->origin->ops->pause(exchange->origin, true);
 }
 
 void exchange_response_end(struct exchange *exchange, struct http_fields *trailers)
@@ -407,8 +420,8 @@ void exchange_response_end(struct exchange *exchange, struct http_fields *traile
 	exchange_write_record(exchange, true, NULL);
 	/* An origin that answered early may still be waiting for the rest of the request. */
 	if (exchange->request_sent)
-		origin_release(origin);
+		origin->ops->release(origin);
 	else
-		origin_abort(origin);
+		origin->ops->abort(origin);
 	end(exchange, false);
 }

@@ -63,7 +63,8 @@ struct client_facts {
 	struct policy_verdict refusal;
 	int refusal_status; /* 403 or 421 */
 	bool is_refused;
-	bool would_deny; /* the same in observe mode: it is let through, and marked */
+	bool is_denied_by_policy; /* it is refused because no rule allows it */
+	bool would_deny;	  /* the same in observe mode: it is let through, and marked */
 };
 
 /* What the client's leg does for an exchange. LEG is what it gave to exchange_create(). */
@@ -102,6 +103,8 @@ struct exchange {
 	bool scans_body;
 	struct secret_body body;
 	struct buffer collected;
+
+	struct http_fields trailers; /* of the request, when they came before it could be sent */
 
 	bool reserved;	    /* a record has its room */
 	bool request_ended; /* the client has sent all of it */
@@ -144,9 +147,10 @@ void exchange_client_drained(struct exchange *exchange);
 
 void exchange_origin_ready(struct exchange *exchange);
 
-/* STATUS is what the client is answered (502, 503 or 504). UNTOUCHED: the origin has surely not
- * seen the request, or closed a kept connection before it answered anything. */
-void exchange_origin_failed(struct exchange *exchange, int status, const char *why, bool untouched);
+/* The origin's leg is gone. STATUS is what the client is answered (502, 503 or 504), unless it is
+ * tried again. */
+void exchange_origin_failed(struct exchange *exchange, int status, const char *why,
+			    enum origin_failure kind);
 
 void exchange_response(struct exchange *exchange, struct http_message *response);
 void exchange_response_data(struct exchange *exchange, struct slice data);

@@ -98,6 +98,21 @@ static struct policy_request question(const struct exchange *exchange, const str
 	};
 }
 
+/* What would allow the request, as two lines of YAML; NULL when no rule could. */
+static const char *suggest(struct exchange *exchange, const struct policy_request *asked)
+{
+	char *text = exchange->allow_with;
+	size_t len = policy_suggest(asked, text, sizeof(exchange->allow_with) - 1);
+	size_t line_break = slice_find(slice_of(text, len), SLICE_LITERAL("; "));
+
+	if (line_break == len)
+		return NULL;
+	memmove(text + line_break + 3, text + line_break + 2, len - line_break - 2);
+	memcpy(text + line_break, "\n  ", 3);
+	text[len + 1] = '\0';
+	return text;
+}
+
 static bool decide(struct exchange *exchange, const struct path *path, struct answer *answer)
 {
 	struct policy_request asked = question(exchange, path);
@@ -107,8 +122,7 @@ static bool decide(struct exchange *exchange, const struct path *path, struct an
 		return true;
 	if (refuse_by_policy(exchange, answer, exchange->verdict.reason))
 		return true;
-	if (policy_suggest(&asked, exchange->allow_with, sizeof(exchange->allow_with)))
-		answer->allow_with = exchange->allow_with;
+	answer->allow_with = suggest(exchange, &asked);
 	return false;
 }
 
@@ -226,12 +240,13 @@ static bool refuse_connection(struct exchange *exchange, struct answer *answer)
 
 	exchange->verdict.rule = facts->refusal.rule;
 	refuse(answer, facts->refusal_status, facts->refusal.reason);
-	if (facts->refusal_status != 403 || request->path.len == 0 ||
+	/* No rule helps a client that names no server, or another one than it asks for. */
+	if (!facts->is_denied_by_policy || !host_equal(&facts->host, &request->host) ||
+	    request->path.len == 0 ||
 	    path_canonicalise(request->path, &exchange->arena, &path, &why) < 0)
 		return false;
 	asked = question(exchange, &path);
-	if (policy_suggest(&asked, exchange->allow_with, sizeof(exchange->allow_with)))
-		answer->allow_with = exchange->allow_with;
+	answer->allow_with = suggest(exchange, &asked);
 	return false;
 }
 

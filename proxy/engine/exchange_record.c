@@ -37,6 +37,7 @@ static void describe_origin(const struct exchange *exchange, struct audit_record
 	record->has_upstream = true;
 	record->upstream.version = facts->tls_version;
 	record->upstream.cipher = facts->tls_cipher;
+	record->upstream.alpn = facts->alpn;
 	record->upstream.resumed = facts->tls_resumed;
 }
 
@@ -107,7 +108,7 @@ static void describe_http(struct exchange *exchange, struct audit_record *record
 		record->port = exchange->facts->port;
 	}
 	record->has_http = true;
-	record->http.version = request->minor_version ? "1.1" : "1.0";
+	record->http.version = request->is_h2 ? "2" : request->minor_version ? "1.1" : "1.0";
 	record->http.method = redacted(exchange, request->method);
 	record->http.path = redacted(exchange, target_of(exchange));
 	record->http.status = exchange->status;

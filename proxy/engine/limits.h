@@ -16,6 +16,12 @@ enum {
 	/* Idle upstream connections kept, for one authority and in all; the oldest is closed. */
 	LIMIT_IDLE_PER_AUTHORITY = 64,
 	LIMIT_IDLE = 1024,
+	/* Authorities without a connection of which it is remembered what they speak; the oldest is
+	 * forgotten. */
+	LIMIT_REMEMBERED = 1024,
+	/* Streams of one HTTP/2 connection, on either side; more wait, or get a connection of their
+	   own. */
+	LIMIT_STREAMS = 100,
 	/* Informational responses before a final one; one more is a 502. */
 	LIMIT_INFORMATIONAL = 16,
 	/* Bytes of a request's body read and dropped after an early response, before the connection

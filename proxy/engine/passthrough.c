@@ -49,6 +49,7 @@ struct passthrough {
 	int64_t started_us;
 	int64_t time_us;
 	int64_t connect_us;
+	bool reserved; /* a record has its room */
 };
 
 static void release(struct grave *grave)
@@ -62,6 +63,9 @@ static void write_record(struct passthrough *pass, bool allow, const char *text)
 	char address[ADDRESS_TEXT_BYTES];
 	struct audit_record record;
 
+	/* There may be room by now. */
+	if (!pass->reserved && !sandbox_reserve_record(sandbox))
+		return;
 	audit_record_init(&record, AUDIT_TLS, sandbox->id);
 	record.time_us = pass->time_us;
 	record.allow = allow;
@@ -102,8 +106,11 @@ static void end(struct passthrough *pass, bool allow, const char *text, bool res
 	deadline_stop(&pass->deadline);
 	ev_io_stop(loop, &pass->client_io);
 	ev_io_stop(loop, &pass->origin_io);
-	if (reset)
+	/* Neither side must take a connection that broke for one that ended. */
+	if (reset) {
 		setsockopt(pass->client_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		setsockopt(pass->origin_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	}
 	cleanup_close_fd(&pass->client_fd);
 	cleanup_close_fd(&pass->origin_fd);
 	close_flow(&pass->up);
@@ -282,16 +289,18 @@ static void init(struct passthrough *pass, struct sandbox *sandbox, int fd,
 }
 
 void passthrough_start(struct sandbox *sandbox, int fd, const struct client_facts *facts,
-		       struct slice received)
+		       struct slice received, bool reserved)
 {
 	struct passthrough *pass = calloc(1, sizeof(*pass));
 
 	if (!pass) {
-		sandbox_release_record(sandbox);
+		if (reserved)
+			sandbox_release_record(sandbox);
 		close(fd);
 		return;
 	}
 	init(pass, sandbox, fd, facts);
+	pass->reserved = reserved;
 	if (buffer_append(&pass->hello, received) < 0) {
 		end(pass, true, "out of memory", true);
 		return;

@@ -16,10 +16,10 @@
 struct sandbox;
 
 /* Takes over the client's socket FD, from which RECEIVED (the ClientHello and what came with it)
- * has been read. A record must have been reserved; it is the passthrough's from now on. On failure
- * everything is released and recorded. */
+ * has been read. RESERVED: a record has been reserved, which is the passthrough's from now on; if
+ * not, the policy lets it go on all the same. On failure everything is released and recorded. */
 void passthrough_start(struct sandbox *sandbox, int fd, const struct client_facts *facts,
-		       struct slice received);
+		       struct slice received, bool reserved);
 
 /* Ends all passed-through connections of SANDBOX. */
 void passthrough_end_all(struct sandbox *sandbox);

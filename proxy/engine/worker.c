@@ -18,7 +18,6 @@ struct worker {
 	const struct worker_setup *setup;
 	struct ev_loop *loop;
 	struct ev_io control;
-	struct ev_prepare notify;
 	struct engine engine;
 	struct sandbox sandbox;
 };
@@ -162,11 +161,11 @@ static void on_control(struct ev_loop *loop, struct ev_io *io, int events)
 	handle_message(worker, &message, fds, count);
 }
 
-static void before_sleep(struct ev_loop *loop, struct ev_prepare *watcher, int events)
+static void on_settled(void *owner)
 {
-	(void)loop;
-	(void)events;
-	audit_ring_notify(container_of(watcher, struct worker, notify)->setup->ring);
+	const struct worker *worker = owner;
+
+	audit_ring_notify(worker->setup->ring);
 }
 
 void worker_main(const struct worker_setup *setup)
@@ -180,10 +179,8 @@ void worker_main(const struct worker_setup *setup)
 	fd_set_nonblocking(setup->control);
 	ev_io_init(&worker.control, on_control, setup->control, EV_READ);
 	ev_io_start(worker.loop, &worker.control);
-	/* Behind the engine's own, which may write records. */
-	ev_prepare_init(&worker.notify, before_sleep);
-	ev_set_priority(&worker.notify, EV_MINPRI);
-	ev_prepare_start(worker.loop, &worker.notify);
+	worker.engine.settled = on_settled;
+	worker.engine.owner = &worker;
 	ev_run(worker.loop, 0);
 	_exit(1);
 }

@@ -63,6 +63,7 @@ struct http_field {
 	struct slice name; /* as received: the case is kept */
 	struct slice value;
 	enum http_field_id id;
+	bool is_secret; /* a real secret stands in the value */
 };
 
 struct http_fields {
@@ -95,11 +96,14 @@ struct http_message {
 	bool bodiless; /* no body follows; BODY may still tell how long it would have been (HEAD,
 			  304) */
 
+	bool is_h2;	       /* received in HTTP/2 */
+	bool target_is_secret; /* a real secret stands in the path or the query */
 	uint8_t minor_version; /* of HTTP/1.x as received */
 	bool close;	       /* the sender closes the connection after this message */
 	bool te_trailers;      /* a request whose sender takes trailers */
 	enum http_body body;
-	uint64_t body_bytes; /* of HTTP_BODY_SIZED */
+	uint64_t body_bytes;	/* of HTTP_BODY_SIZED */
+	bool length_is_implied; /* HTTP/2: it ended with its head, without a Content-Length */
 	bool chunked; /* HTTP/1: the body arrives in chunks; if not, a stream ends at the close */
 	struct http_fields fields;
 };

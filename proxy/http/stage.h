@@ -5,6 +5,10 @@
  *
  * A stage is made by its own function, which returns it with its operations set, and freed by
  * ops->free().
+ *
+ * There is no flush: a stage that returns STAGE_MORE has given out all that can be known of the
+ * input so far. An event of a stream that is followed by silence comes through whole, compressed or
+ * not.
  */
 #ifndef PROXY_HTTP_STAGE_H
 #define PROXY_HTTP_STAGE_H
@@ -18,15 +22,16 @@ struct stage;
 
 enum stage_result {
 	STAGE_MORE = 0, /* all input is used; more may come */
-	STAGE_FULL = 1, /* OUT is full: call again, with what is left of the input */
+	STAGE_FULL = 1, /* OUT is full: call again, with what is left of the input, if only none */
 	STAGE_END = 2,	/* END was given, and everything has come out */
 };
 
 struct stage_ops {
 	const char *name;
-	/* Takes from the front of *IN and writes what comes out of it to OUT, which is empty at
-	 * first and has room for at least STAGE_OUT_BYTES. END: no input follows *IN. Returns a
-	 * stage_result, or a negative code with stage->why set; nothing more may be called then but
+	/* Takes from the front of *IN, which may be empty, and writes what comes out of it to OUT,
+	 * which is empty at first and has room for at least STAGE_OUT_BYTES. END: no input follows
+	 * *IN. Returns a stage_result, or a negative code with stage->why set; then what is in OUT
+	 * must not be used. Behind STAGE_END and a negative code nothing more may be called but
 	 * free. */
 	int (*step)(struct stage *stage, struct slice *in, bool end, struct writer *out);
 	void (*free)(struct stage *stage);

@@ -7,6 +7,17 @@
  * Refused: reserved bits and opcodes, fragmented or long control frames, lengths that are not in
  * their shortest form, text that is not UTF-8, close codes that must not be sent, anything behind a
  * close frame.
+ *
+ * A reader holds one message, and nothing between messages. A message may hold a secret: its memory
+ * is wiped (base/wiped.h).
+ *
+ *   state    fed with                       goes to
+ *   HEAD     the bytes of a frame's head    PAYLOAD
+ *   PAYLOAD  the bytes of its payload       HEAD, with an event if a message or control frame is
+ *                                           whole; CLOSED behind a close frame
+ *   CLOSED   nothing; any byte is refused
+ *
+ * What has failed fails again.
  */
 #ifndef PROXY_HTTP_WEBSOCKET_H
 #define PROXY_HTTP_WEBSOCKET_H
@@ -14,8 +25,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
+#include "base/error.h"
 #include "base/slice.h"
+#include "base/wiped.h"
 
 enum websocket_opcode {
 	WEBSOCKET_CONTINUATION = 0,
@@ -26,16 +38,29 @@ enum websocket_opcode {
 	WEBSOCKET_PONG = 10,
 };
 
+/* Of RFC 6455 section 7.4.1: those that we have a reason to send. */
+enum websocket_close_code {
+	WEBSOCKET_NORMAL = 1000,
+	WEBSOCKET_GOING_AWAY = 1001,
+	WEBSOCKET_PROTOCOL_ERROR = 1002,
+	WEBSOCKET_NOT_TEXT = 1007,
+	WEBSOCKET_POLICY = 1008,
+	WEBSOCKET_TOO_BIG = 1009,
+	WEBSOCKET_OUR_FAULT = 1011,
+};
+
 enum {
 	WEBSOCKET_MESSAGE_MAX_BYTES = 16 << 20,
+	WEBSOCKET_CONTROL_MAX_BYTES = 125,
 	WEBSOCKET_FRAME_HEAD_MAX_BYTES = 14,
 	WEBSOCKET_FRAGMENTS_MAX = 65536, /* of one message */
 };
 
 struct websocket_reader;
 
-/* FROM_CLIENT: its frames must be masked. NULL without memory. */
-struct websocket_reader *websocket_reader_create(bool from_client);
+/* FROM_CLIENT: its frames must be masked. Messages are held within BUDGET, which may be NULL and
+ * must outlive the reader. NULL without memory. */
+struct websocket_reader *websocket_reader_create(bool from_client, struct wiped_budget *budget);
 void websocket_reader_free(struct websocket_reader *reader);
 
 enum websocket_event {
@@ -45,14 +70,17 @@ enum websocket_event {
 };
 
 struct websocket_message {
-	enum websocket_opcode opcode;
-	struct slice payload;
+	enum websocket_opcode opcode; /* never WEBSOCKET_CONTINUATION */
+	struct slice payload;	      /* unmasked; of a text whole and valid UTF-8 */
 };
 
-/* Takes from the front of *IN. An event, or ERROR_SYNTAX or ERROR_LIMIT with *CLOSE_CODE (1002,
- * 1007, 1009) and *WHY. */
+/* Takes from the front of *IN. An event; or ERROR_SYNTAX, ERROR_LIMIT or -ENOMEM with *CLOSE_CODE
+ * (1002, 1007, 1009, 1011) and *WHY, static text. */
 int websocket_read(struct websocket_reader *reader, struct slice *in,
 		   struct websocket_message *message, uint16_t *close_code, const char **why);
+
+/* Whether a close frame may say CODE (RFC 6455 section 7.4, and the codes registered since). */
+bool websocket_is_close_code(unsigned int code);
 
 /* Writes the head of one unfragmented frame; MASK: NULL from a server, 4 bytes from a client.
  * Returns its length. */
@@ -62,9 +90,10 @@ size_t websocket_write_head(enum websocket_opcode opcode, uint64_t length, const
 /* Masks or unmasks BYTES in place; OFFSET is how far into the payload they begin. */
 void websocket_mask(uint8_t *bytes, size_t length, const uint8_t mask[4], uint64_t offset);
 
-/* Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2). */
+/* Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2). 0; ERROR_SYNTAX when KEY
+ * is none; ERROR_CRYPTO when there is no SHA-1 to be had. */
 enum { WEBSOCKET_ACCEPT_BYTES = 28 };
-void websocket_accept(struct slice key, char out[WEBSOCKET_ACCEPT_BYTES]);
+int websocket_accept(struct slice key, char out[WEBSOCKET_ACCEPT_BYTES]);
 
 /* Whether KEY is 16 bytes in base64. */
 bool websocket_is_key(struct slice key);

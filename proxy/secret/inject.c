@@ -17,7 +17,9 @@ static const struct policy_use *find_use(const struct uses *uses, const struct s
 
 		if (use->secret != entry->policy || use->slot.kind != kind)
 			continue;
-		if (kind != POLICY_SLOT_HEADER || slice_equal_nocase(use->slot.name, name))
+		if (slice_equal_nocase(kind == POLICY_SLOT_HEADER ? use->slot.name
+								  : SLICE_LITERAL("Authorization"),
+				       name))
 			return use;
 	}
 	return NULL;
@@ -55,7 +57,9 @@ static enum secret_action action_for(const struct secret_entry *entry, enum secr
 	case POLICY_MISUSE_BLOCK:
 		return place == SECRET_IN_BODY ? SECRET_PASSED : SECRET_BLOCKED;
 	case POLICY_MISUSE_STRIP:
-		return SECRET_STRIPPED;
+		/* What is left of a name could be the name of another field, that of one that
+		 * frames or routes the message among them. */
+		return place == SECRET_IN_FIELD_NAME ? SECRET_BLOCKED : SECRET_STRIPPED;
 	case POLICY_MISUSE_PASS:
 		return SECRET_PASSED;
 	case POLICY_MISUSE_KILL:
@@ -145,12 +149,16 @@ static int strip_text(const struct secret_store *store, struct arena *arena, str
 	return 0;
 }
 
+/* What is left may close up to a placeholder with another setting: it is looked at again until
+ * there is nothing to be stripped. */
 static int check_text(const struct secret_store *store, struct secret_plan *plan,
 		      struct arena *arena, struct slice *text, enum secret_place place)
 {
-	if (!note_all(store, plan, *text, place))
-		return 0;
-	return strip_text(store, arena, text);
+	int rc = 0;
+
+	while (rc == 0 && note_all(store, plan, *text, place))
+		rc = strip_text(store, arena, text);
+	return rc;
 }
 
 /* What a rewriting of one field needs to know. */
@@ -290,46 +298,64 @@ static bool has_item(const struct secret_plan *plan, size_t field)
 	return plan->item_count && plan->items[plan->item_count - 1].field == field;
 }
 
+/* Sorts the placeholders in a field's value as it stands, and takes out those that must be. */
+static int plan_value(const struct secret_store *store, struct field_context *context,
+		      struct arena *arena, struct slice *value)
+{
+	struct secret_output out;
+	int rc = sort_part(store, context, *value);
+
+	if (rc < 0 || !context->strip)
+		return rc;
+	out = (struct secret_output){arena_alloc_bytes(arena, value->len + 1), value->len, 0};
+	if (!out.bytes)
+		return -ENOMEM;
+	strip_part(store, context, *value, &out);
+	*value = slice_trim(slice_of(out.bytes, out.length));
+	return 0;
+}
+
+/* The same inside the blob of Basic credentials. */
+static int plan_blob(const struct secret_store *store, struct field_context *context,
+		     struct arena *arena, struct slice *value)
+{
+	struct slice decoded;
+	char *memory;
+
+	/* A secret that is itself a blob for "Basic" stands there as it is. */
+	if (has_item(context->plan, context->field) ||
+	    !slice_starts_with_nocase(*value, SLICE_LITERAL("Basic ")))
+		return 0;
+	memory = arena_alloc_bytes(arena, value->len);
+	if (!memory)
+		return -ENOMEM;
+	if (!decode_basic(*value, memory, value->len, &decoded))
+		return 0;
+	return plan_basic(store, context, arena, decoded, value);
+}
+
 static int plan_field(const struct secret_store *store, const struct uses *uses,
 		      struct http_message *message, size_t index, struct secret_plan *plan)
 {
 	struct http_field *field = &message->fields.list[index];
-	struct field_context context = {
-		.uses = uses,
-		.plan = plan,
-		.field = index,
-		.kind = POLICY_SLOT_HEADER,
-		.name = field->name,
-		.place = field->id == FIELD_COOKIE ? SECRET_IN_COOKIE : SECRET_IN_FIELD,
-	};
-	struct secret_output out;
-	struct slice decoded;
-	char *memory;
+	struct field_context context;
 	int rc;
 
-	rc = sort_part(store, &context, field->value);
-	if (rc < 0)
-		return rc;
-	if (context.strip) {
-		out = (struct secret_output){
-			arena_alloc_bytes(message->arena, field->value.len + 1), field->value.len,
-			0};
-		if (!out.bytes)
-			return -ENOMEM;
-		strip_part(store, &context, field->value, &out);
-		field->value = slice_trim(slice_of(out.bytes, out.length));
-		context.strip = false;
-	}
-	/* A secret that is itself a blob for "Basic" stands there as it is. */
-	if (has_item(plan, index) ||
-	    !slice_starts_with_nocase(field->value, SLICE_LITERAL("Basic ")))
-		return 0;
-	memory = arena_alloc_bytes(message->arena, field->value.len);
-	if (!memory)
-		return -ENOMEM;
-	if (!decode_basic(field->value, memory, field->value.len, &decoded))
-		return 0;
-	return plan_basic(store, &context, message->arena, decoded, &field->value);
+	/* Again when something was stripped: what is left may close up to another placeholder. */
+	do {
+		context = (struct field_context){
+			.uses = uses,
+			.plan = plan,
+			.field = index,
+			.kind = POLICY_SLOT_HEADER,
+			.name = field->name,
+			.place = field->id == FIELD_COOKIE ? SECRET_IN_COOKIE : SECRET_IN_FIELD,
+		};
+		rc = plan_value(store, &context, message->arena, &field->value);
+		if (rc == 0 && !context.strip)
+			rc = plan_blob(store, &context, message->arena, &field->value);
+	} while (rc == 0 && context.strip);
+	return rc;
 }
 
 /* Percent-decodes TEXT once; false when there is nothing to decode. */
@@ -409,13 +435,8 @@ int secret_plan_make(const struct secret_store *store, const struct policy *poli
 		return ERROR_LIMIT;
 	rc = plan_target(store, message, plan);
 	for (size_t i = 0; i < message->fields.count && rc == 0; i++) {
-		struct slice name = message->fields.list[i].name;
-
-		rc = check_text(store, plan, message->arena, &name, SECRET_IN_FIELD_NAME);
-		if (rc == 0 && name.len)
-			message->fields.list[i].name = name;
-		if (rc == 0)
-			rc = plan_field(store, &uses, message, i, plan);
+		note_all(store, plan, message->fields.list[i].name, SECRET_IN_FIELD_NAME);
+		rc = plan_field(store, &uses, message, i, plan);
 	}
 	return rc;
 }
@@ -427,8 +448,10 @@ int secret_plan_trailers(const struct secret_store *store, struct http_fields *t
 
 	if (store->count == 0)
 		return 0;
-	for (size_t i = 0; i < trailers->count && rc == 0; i++)
+	for (size_t i = 0; i < trailers->count && rc == 0; i++) {
+		note_all(store, plan, trailers->list[i].name, SECRET_IN_FIELD_NAME);
 		rc = check_text(store, plan, arena, &trailers->list[i].value, SECRET_IN_TRAILER);
+	}
 	return rc;
 }
 

@@ -21,6 +21,7 @@ void secret_store_free(struct secret_store *store)
 
 int secret_check_value(const struct policy_secret *secret, struct slice value, struct error *err)
 {
+	struct slice where;
 	const char *why;
 
 	if (value.len == 0)
@@ -30,13 +31,9 @@ int secret_check_value(const struct policy_secret *secret, struct slice value, s
 				 "secret %s: the value has %zu bytes, more than the %d that are "
 				 "supported",
 				 secret->name, value.len, SECRET_VALUE_MAX_BYTES);
-	for (size_t i = 0; i < secret->use_count; i++) {
-		const struct policy_slot *slot = &secret->uses[i].slot;
-
-		if (slot_check_value(slot, value, &why) < 0)
-			return error_set(err, ERROR_CONFIG, "secret %s: for %.*s: %s", secret->name,
-					 SLICE_ARGS(slot->text), why);
-	}
+	if (slot_check_secret(secret, value, &where, &why) < 0)
+		return error_set(err, ERROR_CONFIG, "secret %s: for %.*s: %s", secret->name,
+				 SLICE_ARGS(where), why);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -121,11 +122,21 @@ void init_write_arguments(const struct init *init, struct init_arguments *argume
 		snprintf(arguments->texts[i], sizeof(arguments->texts[i]), "%d", numbers[i - 1]);
 }
 
-/* Only returns when it fails. */
+static char *find_libraries(void)
+{
+	for (char **variable = environ; *variable; variable++) {
+		if (strncmp(*variable, "LD_LIBRARY_PATH=", strlen("LD_LIBRARY_PATH=")) == 0)
+			return *variable;
+	}
+	return NULL;
+}
+
+/* Only returns when it fails. Of the environment nothing is kept but where the program's libraries
+ * are, without which it might not start. */
 static int execute_anew(const struct init *init, struct error *err)
 {
-	static char *const nothing[] = {NULL};
-	int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	char *const kept[] = {find_libraries(), NULL};
+	int program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	struct init_arguments arguments;
 
 	init_write_arguments(init, &arguments);
@@ -133,7 +144,7 @@ static int execute_anew(const struct init *init, struct error *err)
 	fcntl(init->command_fd, F_SETFD, 0);
 	fcntl(init->signals, F_SETFD, 0);
 	if (program >= 0)
-		fexecve(program, arguments.list, nothing);
+		fexecve(program, arguments.list, kept);
 	return error_set_code(err, -errno, "the sandbox's first process cannot start anew");
 }
 

@@ -64,19 +64,25 @@ static int explain_death(const struct steer_sandbox *sandbox, struct error *err)
 			 info.si_status);
 }
 
+struct arrival {
+	struct control_message message;
+	int fds[FD_PASS_MAX];
+	size_t count;
+};
+
 static int receive(const struct steer_sandbox *sandbox, enum control_kind wanted,
-		   struct control_message *message, int fds[FD_PASS_MAX], size_t *count,
-		   struct error *err)
+		   struct arrival *arrival, struct error *err)
 {
-	int rc = control_receive(sandbox->control, message, fds, count);
+	int rc = control_receive(sandbox->control, &arrival->message, arrival->fds,
+				 &arrival->count);
 
 	if (rc == 0 || rc == -ECONNRESET)
 		return explain_death(sandbox, err);
 	if (rc < 0)
 		return error_set_code(err, rc, "cannot hear from the sandbox's first process");
-	if (message->kind == CONTROL_FAILED)
-		return error_set(err, message->value, "%s", message->text);
-	if (message->kind != (int)wanted)
+	if (arrival->message.kind == CONTROL_FAILED)
+		return error_set(err, arrival->message.value, "%s", arrival->message.text);
+	if (arrival->message.kind != (int)wanted)
 		return error_set_code(err, ERROR_SYNTAX, "from the sandbox's first process");
 	return 0;
 }
@@ -84,36 +90,33 @@ static int receive(const struct steer_sandbox *sandbox, enum control_kind wanted
 static int receive_sockets(const struct steer_sandbox *sandbox, struct steer_sockets *sockets,
 			   struct error *err)
 {
-	struct control_message message;
-	int fds[FD_PASS_MAX];
-	size_t count, next = 0;
-	int rc = receive(sandbox, CONTROL_SOCKETS, &message, fds, &count, err);
+	struct arrival arrival = {.count = 0};
+	size_t next = 0;
+	int rc = receive(sandbox, CONTROL_SOCKETS, &arrival, err);
 
 	if (rc < 0)
 		return rc;
 	for (size_t n = 0; n < SOCKETS_COUNT; n++) {
-		if (message.value & 1 << n && next < count)
-			*sockets_nth(sockets, n) = fds[next++];
+		if (arrival.message.value & 1 << n && next < arrival.count)
+			*sockets_nth(sockets, n) = arrival.fds[next++];
 	}
-	if (next == count && sockets->tcp[0] >= 0)
+	if (next == arrival.count && sockets->tcp[0] >= 0)
 		return 0;
-	while (next < count)
-		close(fds[next++]);
+	while (next < arrival.count)
+		close(arrival.fds[next++]);
 	return error_set_code(err, ERROR_SYNTAX, "the sandbox's sockets");
 }
 
 static int receive_all(struct steer_sandbox *sandbox, struct steer_sockets *sockets,
 		       struct error *err)
 {
-	struct control_message message;
-	int fds[FD_PASS_MAX];
-	size_t count = 0;
+	struct arrival arrival = {.count = 0};
 	int rc = receive_sockets(sandbox, sockets, err);
 
 	if (rc == 0)
-		rc = receive(sandbox, CONTROL_READY, &message, fds, &count, err);
-	while (rc == 0 && count > 0)
-		close(fds[--count]);
+		rc = receive(sandbox, CONTROL_READY, &arrival, err);
+	while (rc == 0 && arrival.count > 0)
+		close(arrival.fds[--arrival.count]);
 	if (rc == 0)
 		rc = fd_set_nonblocking(sandbox->control);
 	return rc;

@@ -154,51 +154,66 @@ void namespaces_read_limits(struct namespace_limits *limits)
 	};
 }
 
+#define CANNOT "cannot make the sandbox's namespaces: "
+
+static int explain_failure(int code, struct error *err)
+{
+	switch (code) {
+	case -ENOSPC:
+	case -EUSERS:
+		return error_set(err, code,
+				 CANNOT
+				 "too many exist already, or they are nested too deeply; see "
+				 "the sysctls user.max_*_namespaces");
+	case -EINVAL:
+		return error_set(err, code,
+				 CANNOT "the kernel is built without one of them (CONFIG_USER_NS, "
+					"CONFIG_NET_NS, CONFIG_PID_NS)");
+	case -EAGAIN:
+		return error_set(err, code,
+				 CANNOT "this user has as many processes as it may; see ulimit -u");
+	case -EPERM:
+		return error_set(err, code,
+				 CANNOT "the kernel forbids it (are we in a chroot, or under a "
+					"security module's policy?)");
+	default:
+		return error_set(err, code, CANNOT "%s", error_name(code));
+	}
+}
+
+/* Those restrictions that answer with one of these codes. */
+static bool is_refusal(int code)
+{
+	return code == -EPERM || code == -EACCES || code == -ENOSYS;
+}
+
 int namespaces_explain(int code, const struct namespace_limits *limits, struct error *err)
 {
-	const char *prefix = "cannot make the sandbox's namespaces";
-
 	if (limits->exhausted)
 		return error_set(err, code,
-				 "%s: the sysctl %s allows none; allow some with "
-				 "sysctl -w %s=15000",
-				 prefix, limits->exhausted, limits->exhausted);
-	if (code == -ENOSPC || code == -EUSERS)
-		return error_set(err, code,
-				 "%s: too many exist already, or they are nested too deeply; see "
-				 "the sysctls user.max_*_namespaces",
-				 prefix);
-	if (code == -EINVAL)
-		return error_set(err, code,
-				 "%s: the kernel is built without one of them (CONFIG_USER_NS, "
-				 "CONFIG_NET_NS, CONFIG_PID_NS)",
-				 prefix);
+				 CANNOT "the sysctl %s allows none; allow some with "
+					"sysctl -w %s=15000",
+				 limits->exhausted, limits->exhausted);
+	if (!is_refusal(code))
+		return explain_failure(code, err);
 	if (limits->unprivileged_clone_off)
 		return error_set(err, code,
-				 "%s: the sysctl kernel.unprivileged_userns_clone forbids them to "
+				 CANNOT
+				 "the sysctl kernel.unprivileged_userns_clone forbids them to "
 				 "ordinary users; allow them with "
-				 "sysctl -w kernel.unprivileged_userns_clone=1",
-				 prefix);
+				 "sysctl -w kernel.unprivileged_userns_clone=1");
 	if (limits->apparmor_restricts)
 		return error_set(err, code,
-				 "%s: AppArmor keeps them from programs without a profile; give "
-				 "sallyport one that has \"userns,\", or allow all with sysctl -w "
-				 "kernel.apparmor_restrict_unprivileged_userns=0",
-				 prefix);
+				 CANNOT
+				 "AppArmor keeps them from programs without a profile; give "
+				 "sallyport one that has \"userns,\", or allow all with sysctl "
+				 "-w kernel.apparmor_restrict_unprivileged_userns=0");
 	if (limits->system_calls_are_filtered)
 		return error_set(err, code,
-				 "%s: a seccomp filter forbids it, as those of container runtimes "
-				 "do; start the container with --security-opt seccomp=unconfined, "
-				 "or with a profile that allows clone, unshare and mount",
-				 prefix);
-	if (code == -EAGAIN)
-		return error_set(err, code,
-				 "%s: this user has as many processes as it may; see ulimit -u",
-				 prefix);
-	if (code == -EPERM)
-		return error_set(err, code,
-				 "%s: the kernel forbids it (are we in a chroot, or under a "
-				 "security module's policy?)",
-				 prefix);
-	return error_set_code(err, code, "%s", prefix);
+				 CANNOT
+				 "a seccomp filter forbids it, as those of container runtimes "
+				 "do; start the container with --security-opt "
+				 "seccomp=unconfined, or with a profile that allows clone, "
+				 "unshare and mount");
+	return explain_failure(code, err);
 }

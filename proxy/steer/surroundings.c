@@ -108,13 +108,15 @@ static void find_terminal(struct surroundings *surroundings)
 static int find_workdir(const struct steer_plan *plan, struct surroundings *surroundings,
 			struct error *err)
 {
-	const char *wanted = plan->workdir ? plan->workdir : ".";
-
-	surroundings->workdir = realpath(wanted, NULL);
-	if (!surroundings->workdir)
+	surroundings->workdir = realpath(plan->workdir ? plan->workdir : ".", NULL);
+	if (surroundings->workdir)
+		return 0;
+	if (plan->workdir)
 		return error_set_code(err, -errno, "cannot enter the working directory %s",
-				      plan->workdir ? plan->workdir : "");
-	return 0;
+				      plan->workdir);
+	return error_set_code(err, -errno,
+			      "cannot tell the current directory, which COMMAND is to "
+			      "start in");
 }
 
 static const char *find_variable(const char *const *envp, const char *name)

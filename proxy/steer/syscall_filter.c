@@ -61,7 +61,7 @@ static const struct row rows[] = {
 	/* Puts bytes into the terminal's input, where the caller's shell reads them as typed. */
 	CALL_IF(ioctl, EPERM, 1, TIOCSTI),
 	/* The same by way of a console's selection. */
-	CALL_IF(ioctl, EPERM, 1, 0x541c /* TIOCLINUX */),
+	CALL_IF(ioctl, EPERM, 1, TIOCLINUX),
 	/* Turns the terminal into a network interface, and loads the kernel module that does. */
 	CALL_IF(ioctl, EPERM, 1, TIOCSETD),
 	/* Programs in the kernel, its counters, and pauses in the middle of its work: nothing that

@@ -10,22 +10,24 @@ static const char ciphers_tls12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-A
 				    "ECDHE-ECDSA-CHACHA20-POLY1305";
 static const char ciphers_tls13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
 				    "TLS_CHACHA20_POLY1305_SHA256";
-static const unsigned char alpn_http11[] = "\x08http/1.1";
+static const unsigned char alpn_h2_first[] = "\x02h2\x08http/1.1";
+static const unsigned char alpn_http11_first[] = "\x08http/1.1\x02h2";
 
 struct tls_downstream {
 	SSL_CTX *context;
 	struct authority *authority;
 };
 
-/* A client that offers protocols but not ours is told so (RFC 7301 section 3.2). */
+/* A client that offers protocols but none of ours is told so (RFC 7301 section 3.2). */
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
 		       const unsigned char *in, unsigned int in_length, void *context)
 {
+	const unsigned char *ours = SSL_get_app_data(ssl);
 	unsigned char *selected;
 
-	(void)ssl;
 	(void)context;
-	if (SSL_select_next_proto(&selected, out_length, alpn_http11, sizeof(alpn_http11) - 1, in,
+	/* Both lists are of one length. */
+	if (SSL_select_next_proto(&selected, out_length, ours, sizeof(alpn_h2_first) - 1, in,
 				  in_length) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = selected;
@@ -89,8 +91,10 @@ static int bind_to_name(SSL *ssl, const struct host *host)
 }
 
 SSL *tls_downstream_session(struct tls_downstream *downstream, const struct host *host,
-			    enum authority_keep keep, struct tls_transport *transport)
+			    enum authority_keep keep, bool prefer_h2,
+			    struct tls_transport *transport)
 {
+	const unsigned char *protocols = prefer_h2 ? alpn_h2_first : alpn_http11_first;
 	SSL *ssl = SSL_new(downstream->context);
 	X509 *leaf = NULL;
 	BIO *bio;
@@ -107,6 +111,7 @@ SSL *tls_downstream_session(struct tls_downstream *downstream, const struct host
 		return NULL;
 	}
 	X509_free(leaf);
+	SSL_set_app_data(ssl, (void *)(uintptr_t)protocols);
 	SSL_set_bio(ssl, bio, bio);
 	SSL_set_accept_state(ssl);
 	return ssl;

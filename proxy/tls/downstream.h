@@ -21,8 +21,10 @@ int tls_downstream_create(struct authority *authority, struct tls_downstream **d
 void tls_downstream_free(struct tls_downstream *downstream);
 
 /* A server session for HOST over TRANSPORT, ready for SSL_accept(). A leaf is taken from the
- * authority's cache or made, and kept as KEEP says. NULL when the library fails. */
+ * authority's cache or made, and kept as KEEP says. PREFER_H2: of a client that speaks both HTTP/2
+ * and HTTP/1.1, the former is wanted. NULL when the library fails. */
 SSL *tls_downstream_session(struct tls_downstream *downstream, const struct host *host,
-			    enum authority_keep keep, struct tls_transport *transport);
+			    enum authority_keep keep, bool prefer_h2,
+			    struct tls_transport *transport);
 
 #endif

@@ -15,6 +15,7 @@ static const char ciphers_tls12[] =
 	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char ciphers_tls13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
 				    "TLS_CHACHA20_POLY1305_SHA256";
+static const unsigned char alpn_both[] = "\x02h2\x08http/1.1";
 static const unsigned char alpn_http11[] = "\x08http/1.1";
 
 /* The sessions kept for one authority. */
@@ -191,7 +192,7 @@ static int configure(struct tls_upstream *upstream)
 	       SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) &&
 	       SSL_CTX_set_cipher_list(context, ciphers_tls12) &&
 	       SSL_CTX_set_ciphersuites(context, ciphers_tls13) &&
-	       SSL_CTX_set_alpn_protos(context, alpn_http11, sizeof(alpn_http11) - 1) == 0;
+	       SSL_CTX_set_alpn_protos(context, alpn_both, sizeof(alpn_both) - 1) == 0;
 }
 
 static int load_roots(struct tls_upstream *upstream, const char *system_bundle,
@@ -286,7 +287,7 @@ static int set_key(struct tls_upstream *upstream, SSL *ssl, const struct host *h
 }
 
 SSL *tls_upstream_session(struct tls_upstream *upstream, const struct host *host, uint16_t port,
-			  struct tls_transport *transport)
+			  bool offer_h2, struct tls_transport *transport)
 {
 	SSL *ssl = SSL_new(upstream->context);
 	BIO *bio = tls_transport_bio(transport);
@@ -298,11 +299,13 @@ SSL *tls_upstream_session(struct tls_upstream *upstream, const struct host *host
 		return NULL;
 	}
 	SSL_set_bio(ssl, bio, bio);
+	if (!offer_h2)
+		SSL_set_alpn_protos(ssl, alpn_http11, sizeof(alpn_http11) - 1);
 	SSL_set_connect_state(ssl);
 	return ssl;
 }
 
-int tls_upstream_check(SSL *ssl, const char **why)
+int tls_upstream_check(SSL *ssl, bool *speaks_h2, const char **why)
 {
 	const unsigned char *alpn;
 	unsigned int alpn_length;
@@ -312,7 +315,9 @@ int tls_upstream_check(SSL *ssl, const char **why)
 		return ERROR_VERIFY;
 	}
 	SSL_get0_alpn_selected(ssl, &alpn, &alpn_length);
-	if (alpn_length && !slice_equal(slice_of(alpn, alpn_length), SLICE_LITERAL("http/1.1"))) {
+	*speaks_h2 = slice_equal(slice_of(alpn, alpn_length), SLICE_LITERAL("h2"));
+	if (alpn_length && !*speaks_h2 &&
+	    !slice_equal(slice_of(alpn, alpn_length), SLICE_LITERAL("http/1.1"))) {
 		*why = "the origin chose a protocol that was not offered";
 		return ERROR_VERIFY;
 	}

@@ -35,14 +35,14 @@ int tls_upstream_create(const char *system_bundle, const char *const *ca_files, 
 			struct tls_upstream **upstream, struct error *err);
 void tls_upstream_free(struct tls_upstream *upstream);
 
-/* A client session to HOST and PORT over TRANSPORT, ready for SSL_connect(). NULL when the library
- * fails. */
+/* A client session to HOST and PORT over TRANSPORT, ready for SSL_connect(). OFFER_H2: HTTP/2 is
+ * offered beside HTTP/1.1. NULL when the library fails. */
 SSL *tls_upstream_session(struct tls_upstream *upstream, const struct host *host, uint16_t port,
-			  struct tls_transport *transport);
+			  bool offer_h2, struct tls_transport *transport);
 
-/* To be called when the handshake is complete, before anything is sent: 0, or ERROR_VERIFY with
- * WHY. */
-int tls_upstream_check(SSL *ssl, const char **why);
+/* To be called when the handshake is complete, before anything is sent: 0, with what the origin
+ * chose to speak, or ERROR_VERIFY with WHY. */
+int tls_upstream_check(SSL *ssl, bool *speaks_h2, const char **why);
 
 /* Why the handshake of SSL failed, for people: the verification error, the alert, or what the
  * library says. TEXT is always set. */

@@ -150,7 +150,7 @@ class Requests(unittest.TestCase):
         self.check([(CHUNKED + body + SMUGGLED, ([200, 200], WROTE_CHUNKED + wrote + SMUGGLED)) for body, wrote in good])
         bad = [b"+5\r\nhello", b"-5\r\nhello", b"0x5\r\nhello", b"5_\r\nhello", b" 5\r\nhello", b"5 \r\nhello", b"\t5\r\nhello",
                b"\r\nhello", b"5\nhello\r\n", b"5\rhello\r\n", b"5\r\nhello\n0\r\n\r\n", b"5\r\nhello\r0\r\n\r\n", b"5\r\nhello0\r\n\r\n",
-               b"5\r\nhello!\r\n0\r\n\r\n", b"4\r\nhello\r\n0\r\n\r\n", b"g\r\nhello", b"5;\r\nhello", b"5;a\nb\r\nhello",
+               b"5\r\nhello!\r\n0\r\n\r\n", b"5\r\nhello!\n0\r\n\r\n", b"4\r\nhello\r\n0\r\n\r\n", b"g\r\nhello", b"5;\r\nhello", b"5;a\nb\r\nhello",
                b"5;a\rb\r\nhello", b"5;a\x00\r\nhello", b"5;\x01\r\nhello", b"5;" + b"a" * 300 + b"\r\nhello",
                b"10000000000000000\r\nhello", b"ffffffffffffffff\r\nhello", b"fffffffffffffffff0\r\nhello",
                b"00000000000000000005\r\nhello", b"5\x00\r\nhello", b"5,5\r\nhello", b"\xef\xbc\x95\r\nhello", b"5\r\n\r\nhello",
@@ -215,6 +215,31 @@ class Requests(unittest.TestCase):
         denied = b"POST /admin/x HTTP/1.1\r\nHost: HOST\r\nContent-Length: 40\r\nExpect: 100-continue\r\n\r\n"
         smuggled = b"GET /public/smuggled HTTP/1.1\r\nHost: HOST\r\n\r\n"
         self.check([(denied, 403), (denied + smuggled, 403), ([denied, smuggled], 403)], "path.example")
+
+    def test_P7_what_is_left_of_a_body_after_an_early_answer_is_no_request(self):
+        host = f"c{next(next_name)}.framing.example"
+
+        def answer_early(connection):
+            if b"early" in connection.read_head():
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly")
+                connection.recv()
+            else:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+        origin.answers[host] = answer_early
+
+        def upload_on(host):
+            smuggled = f"GET /smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+            stream = secure(host)
+            head = f"POST /early HTTP/1.1\r\nHost: {host}\r\nContent-Length: {3 + 10 * len(smuggled)}\r\n\r\nabc"
+            stream.sendall(head.encode())
+            found = receive(stream, 15, 0.2)[0]
+            stream.sendall(smuggled * 10 + f"GET /late HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            return found + receive(stream)[0]
+        raw = inside.do(upload_on, host)
+        self.assertEqual(statuses(raw), [200, 200])
+        self.assertTrue(raw.endswith(b"late"))
+        late = [c.raw for c in origin.connections if getattr(c, "name", None) == host][-1]
+        self.assertEqual(late, f"GET /late HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
 
     def test_P7_expect_games(self):
         def expect(*values, version=b"1.1", body=b"hello"):
@@ -420,11 +445,13 @@ class Responses(unittest.TestCase):
         starts = [b"HTTP/1.1  200 OK\r\n", b"HTTP/1.1 20 OK\r\n", b"HTTP/1.1 2000 OK\r\n", b"HTTP/1.1 099 X\r\n", b"HTTP/1.1 600 X\r\n",
                   b"HTTP/1.1 +20 OK\r\n", b"HTTP/1.1 2x0 OK\r\n", b"HTTP/1.2 200 OK\r\n", b"HTTP/2.0 200 OK\r\n", b"http/1.1 200 OK\r\n", b"ICY 200 OK\r\n",
                   b"HTTP/1.1 200 OK\n", b"HTTP/1.1 200 O\x00K\r\n", b"HTTP/1.1 200 O\rK\r\n", b"\r\nHTTP/1.1 200 OK\r\n", b" HTTP/1.1 200 OK\r\n", b"HTTP/1.1\t200 OK\r\n",
-                  b"HTTP/1.1 200OK\r\n", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\n X: folded\r\n", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"]
+                  b"HTTP/1.1 200OK\r\n", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\n X: folded\r\n"]
         fields = [b"X\r\n", b": y\r\n", b"X : y\r\n", b"X: y\r\n z\r\n", b"X: y\nZ: z\r\n", b"X: \x00\r\n", b"X: y\rz\r\n", b"Content_Length: 9\r\n",
                   b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: identity\r\n", b"Transfer_Encoding: chunked\r\n",
                   b"X: " + b"y" * 70000 + b"\r\n", b"".join(b"X%d: y\r\n" % i for i in range(140))]
-        self.check([(start + body + SECOND, False, 502) for start in starts] + [(OK + field + body + SECOND, False, 502) for field in fields])
+        self.check([(start + body + SECOND, False, 502) for start in starts] + [(OK + field + body + SECOND, False, 502) for field in fields]
+                   + [(b"HTTP/1.1 101 Switching Protocols\r\n" + rest + b"\r\n" + SECOND, False, 502)
+                      for rest in (b"", b"Upgrade: websocket\r\nConnection: Upgrade\r\n")])
 
     def test_P18_framing_of_bodies_is_strict(self):
         lengths = [b"+2", b"-2", b"0x2", b"2, 2", b"2,3", b"", b"2 2", b"9223372036854775808", b"2_", b"two"]

@@ -296,7 +296,7 @@ def main():
     lab_sandbox.BINARY = build / "proxy/cli/sallyport"
     about = machine(rounds)
     world = World()
-    address = world.address()
+    address = world.name(HOST)
     origin = Nginx(world, [HOST], locations=LOCATIONS, http=further_ports(world, address), address=address)
     (origin.root / "big").write_bytes(b"")
     os.truncate(origin.root / "big", 1 << 30)

@@ -32,6 +32,10 @@ static void check_written(const struct http_message *message, struct arena *aren
 	struct slice written;
 	size_t scanned = 0;
 
+	/* Host, the framing, Expect, TE and Connection of our own count as fields when it is read
+	 * again. */
+	if (message->fields.count > HTTP_FIELDS_MAX - 5)
+		return;
 	assert(h1_write_request(&out, message, message->path, false) >= 0);
 	written = slice_of(bytes, writer_length(&out));
 	assert(h1_head_find_end(written, &scanned, &fault) == (ssize_t)written.len);

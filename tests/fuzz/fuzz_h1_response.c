@@ -19,6 +19,9 @@ static void check_written(const struct http_message *message, struct slice metho
 	struct slice written;
 	size_t scanned = 0;
 
+	/* Transfer-Encoding and Connection of our own count as fields when it is read again. */
+	if (message->fields.count > HTTP_FIELDS_MAX - 2)
+		return;
 	assert(h1_write_response(&out, message, 1, message->close) >= 0);
 	written = slice_of(bytes, writer_length(&out));
 	assert(h1_head_find_end(written, &scanned, &fault) == (ssize_t)written.len);

@@ -1,9 +1,15 @@
-/* The loader: whatever the text, it loads or says why not; and what has loaded gives verdicts. */
+/*
+ * The loader: whatever the text, it loads or says why not; and what has loaded gives verdicts.
+ *
+ * The input is a policy, or several files: behind a line "%%% NAME" one starts that can be included
+ * by that name.
+ */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "policy/match.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,10 +20,82 @@ enum {
 	REASON_MAX = POLICY_REASON_BYTES,
 };
 
+static const struct slice separator = SLICE_LITERAL("\n%%% ");
+
+/* The text of the file NAME in ALL, or a slice without a pointer. */
+static struct slice find_file(struct slice all, struct slice name)
+{
+	struct slice rest = all;
+
+	for (;;) {
+		size_t at = slice_find(rest, separator);
+		struct slice line;
+
+		if (at == rest.len)
+			return (struct slice){NULL, 0};
+		rest = slice_from(rest, at + separator.len);
+		line = slice_first(rest, slice_find_char(rest, '\n'));
+		if (slice_equal(line, name)) {
+			rest = slice_from(rest, line.len);
+			return slice_first(rest, slice_find(rest, separator));
+		}
+	}
+}
+
+static int read_file(void *context, const char *path, size_t max_bytes, char **bytes, size_t *len,
+		     struct error *err)
+{
+	const struct slice *all = context;
+	struct slice text = strcmp(path, "p.yaml") == 0
+				    ? slice_first(*all, slice_find(*all, separator))
+				    : find_file(*all, slice_from_text(path));
+
+	if (!text.ptr || text.len > max_bytes)
+		return error_set(err, -ENOENT, "there is no %s", path);
+	*bytes = slice_copy_text(text);
+	*len = text.len;
+	return *bytes ? 0 : error_set(err, -ENOMEM, "no memory");
+}
+
 static void check_verdict(const struct policy_verdict *verdict)
 {
 	assert(verdict->allow || (verdict->reason && strlen(verdict->reason) < REASON_MAX));
 	assert(!verdict->allow || (verdict->rule && verdict->rule->allow));
+}
+
+static void check_rule(const struct policy *policy, const struct policy_rule *rule)
+{
+	assert(rule->target_count > 0 && rule->place.file < policy->file_count);
+	assert(rule->allow || (!rule->websocket && !rule->set_count && !rule->credentials));
+	for (size_t i = 0; i < rule->set_count; i++) {
+		const struct policy_set *set = &rule->sets[i];
+
+		assert(set->part_count > 0 && set->parts[0].secret->is_set);
+		for (size_t j = 0; j + 1 < set->part_count; j++)
+			assert(set->parts[j].secret);
+	}
+	for (size_t i = 0; rule->set_count && i < rule->target_count; i++)
+		assert(rule->targets[i].scheme == POLICY_HTTPS && !rule->targets[i].any_host);
+}
+
+static void check_use(const struct policy_use *use)
+{
+	const struct policy_slot *slot = &use->slot;
+	bool named = slot->kind == POLICY_SLOT_HEADER || slot->kind == POLICY_SLOT_COOKIE ||
+		     slot->kind == POLICY_SLOT_QUERY || slot->kind == POLICY_SLOT_FORM;
+
+	assert(use->at.scheme == POLICY_HTTPS && !use->at.any_host);
+	assert((slot->name.len > 0) == named);
+	assert(slot->has_pointer == (slot->pointer.count > 0));
+	assert(slot->kind != POLICY_SLOT_JSON || slot->has_pointer);
+}
+
+static void check_secret(const struct policy_secret *secret)
+{
+	assert(secret->name && (secret->use_count > 0 || secret->is_set));
+	assert(secret->is_hidden == (secret->use_count == 0));
+	for (size_t i = 0; i < secret->use_count; i++)
+		check_use(&secret->uses[i]);
 }
 
 static void ask(const struct policy *policy, const struct policy_request *request)
@@ -51,8 +129,9 @@ static void ask_about(const struct policy *policy, const struct policy_target *t
 	char text[HOST_TEXT_MAX + 3] = "a.";
 
 	strcat(text, target->any_host ? "example" : target->host.text);
-	for (unsigned int scheme = POLICY_HTTPS; scheme <= POLICY_HTTP; scheme++) {
-		request.scheme = scheme;
+	for (unsigned int i = 0; i < 4; i++) {
+		request.scheme = i < 2 ? POLICY_HTTPS : POLICY_HTTP;
+		request.websocket = i % 2;
 		request.host = &target->host;
 		if (!target->any_host)
 			ask(policy, &request);
@@ -69,7 +148,8 @@ static void use_policy(const struct policy *policy, const struct path *path)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
 
-		assert(rule->index == i && rule->target_count > 0);
+		assert(rule->index == i);
+		check_rule(policy, rule);
 		for (size_t j = 0; j < rule->target_count && tried < TARGETS_TRIED_MAX;
 		     j++, tried++)
 			ask_about(policy, &rule->targets[j], path);
@@ -78,7 +158,7 @@ static void use_policy(const struct policy *policy, const struct path *path)
 		assert(policy_find_resolve(policy, &policy->resolve[i].name) ==
 		       &policy->resolve[i]);
 	for (size_t i = 0; i < policy->secret_count; i++)
-		assert(policy->secrets[i].name && policy->secrets[i].use_count > 0);
+		check_secret(&policy->secrets[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -90,12 +170,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct path path;
 	const char *why;
 	char *shown;
-	int rc = policy_load_text("p.yaml", slice_of(data, size), &policy, &diagnostics);
+	struct slice all = slice_of(data, size);
+	struct policy_reader reader = {read_file, &all};
+	int rc = policy_load_from(&reader, "p.yaml", &policy, &diagnostics);
 
 	assert((rc < 0) == (diagnostics.errors > 0) && (rc < 0) == (policy == NULL));
 	shown = diagnostics_render(&diagnostics);
 	assert(shown && (diagnostics.count == 0) == (shown[0] == '\0'));
 	free(shown);
+	diagnostics_release(&diagnostics);
 	if (!policy)
 		return 0;
 	arena_init(&arena, 1 << 16);

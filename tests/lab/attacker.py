@@ -4,7 +4,9 @@ import errno
 import inspect
 import select
 import shutil
+import socket
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -56,6 +58,14 @@ class Inside:
         if how == "raised":
             raise Raised(*rest)
         return rest[0]
+
+    def teach(self, *functions):
+        """Makes FUNCTIONS known to those that are sent later."""
+        for function in functions:
+            source = textwrap.dedent(inspect.getsource(function))
+            self.process.stdin.write(repr((None, source, ())) + "\n")
+            self.process.stdin.flush()
+            self._read(30)
 
     def error_of(self, function, *arguments, timeout=90):
         """The name of the error (EPERM ...) or of the exception that FUNCTION raises inside; None if it raises none."""
@@ -115,8 +125,33 @@ class Witness(Scripted):
         """Every byte that came for NAME, over all connections."""
         return b"".join(c.raw for c in self.connections if getattr(c.stream, "asked", None) == name)
 
+    def mark(self):
+        """What has been seen so far, for since(): connections are kept and used again."""
+        return {id(c): len(c.raw) for c in list(self.connections)}
+
+    def since(self, mark, name):
+        return b"".join(c.raw[mark.get(id(c), 0):] for c in list(self.connections) if getattr(c.stream, "asked", None) == name)
+
     def count(self, name):
         return sum(getattr(c.stream, "asked", None) == name for c in self.connections)
+
+
+class HostService:
+    """What listens on all of the host's own addresses, and must never be reached."""
+
+    def __init__(self, port=443):
+        self.reached = []
+        self.listener = socket.socket(socket.AF_INET6)
+        self.listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.listener.bind(("::", port))
+        self.listener.listen(100)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            connection, peer = self.listener.accept()
+            self.reached.append(peer)
+            connection.close()
 
 
 def namespaces_context(certificate, key):

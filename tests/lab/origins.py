@@ -1,7 +1,10 @@
 """Origins: nginx, Apache, and one whose every byte is scripted."""
+import contextlib
+import queue
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 
@@ -25,19 +28,22 @@ HELLO = 'location / { return 200 "hello from $host\\n"; }'
 
 
 class Nginx:
-    """nginx with TLS for HOSTS (and plain HTTP on port 80 when PLAIN), each on its own address."""
+    """nginx with TLS for HOSTS (and plain HTTP on port 80 when PLAIN) on an address of its own, which the names resolve to; or on
+    ADDRESS, and the names are left alone."""
 
-    def __init__(self, world, hosts, locations="", http="", plain=False, port=443, workers=1, address=None):
-        self.world, self.dir = world, world.dir / f"nginx-{hosts[0]}-{port}"
+    def __init__(self, world, hosts, locations="", http="", plain=False, port=443, workers=1, address=None,
+                 protocols="TLSv1.2 TLSv1.3", h2=False):
+        self.world, self.dir = world, world.dir / f"nginx-{hosts[0]}-{port}{'-' + address.replace(':', '-') if address else ''}"
         self.dir.mkdir()
         self.root = self.dir / "root"
         self.root.mkdir()
         self.log = self.dir / "access.log"
         certificate, key = world.pair(*hosts)
-        self.address = address or world.address()
-        for host in hosts:
+        self.address = address or world.name(hosts[0])
+        for host in hosts[1:] if not address else []:
             world.name(host, self.address)
-        listen = f"listen {self.address}:{port} ssl;" + (f" listen {self.address}:80;" if plain else "")
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        listen = f"listen {shown}:{port} ssl{' http2' if h2 else ''};" + (f" listen {shown}:80;" if plain else "")
         (self.dir / "nginx.conf").write_text(f"""
 daemon off; worker_processes {workers}; pid {self.dir}/pid; error_log {self.dir}/error.log warn;
 user root; worker_rlimit_nofile 16384;
@@ -51,7 +57,7 @@ http {{
   {http}
   server {{
     {listen} server_name {' '.join(hosts)};
-    ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:x:1m;
+    ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols {protocols}; ssl_session_cache shared:x:1m;
     root {self.root};
     {locations or HELLO}
   }}
@@ -73,6 +79,8 @@ http {{
 class Scripted:
     """An origin that runs SCRIPT(connection) in a thread for each connection; connection has recv, sendall, and `raw`, all bytes
     received so far. TLS unless TLS is False; CONTEXT replaces the default server context."""
+
+    patience = 30  # seconds that a script waits for bytes
 
     def __init__(self, world, host, script, tls=True, port=None, context=None, address=None):
         self.world, self.script, self.connections = world, script, []
@@ -98,7 +106,7 @@ class Scripted:
             threading.Thread(target=self._run, args=(plain,), daemon=True).start()
 
     def _run(self, plain):
-        plain.settimeout(30)
+        plain.settimeout(self.patience)
         try:
             stream = self.context.wrap_socket(plain, server_side=True) if self.context else plain
         except (ssl.SSLError, OSError) as error:
@@ -124,6 +132,36 @@ class Scripted:
         self.listener.close()
 
 
+class ByHand(Scripted):
+    """An origin whose connections are handed to the test, which closes them."""
+
+    patience = 10
+
+    def __init__(self, world, host, **options):
+        self.waiting = queue.Queue()
+        super().__init__(world, host, self._hand_over, **options)
+
+    def _hand_over(self, connection):
+        connection.released = threading.Event()
+        self.waiting.put(connection)
+        connection.released.wait()
+
+    def take(self, seconds=10):
+        """The next connection that was made and not taken yet."""
+        try:
+            return self.waiting.get(timeout=seconds)
+        except queue.Empty:
+            raise AssertionError("no connection came") from None
+
+    def forget(self):
+        """Closes all connections."""
+        for connection in self.connections:
+            connection.close()
+        self.connections.clear()
+        while not self.waiting.empty():
+            self.waiting.get()
+
+
 class Connection:
     def __init__(self, stream):
         self.stream, self.raw, self.rest = stream, b"", b""
@@ -136,6 +174,21 @@ class Connection:
 
     def sendall(self, data):
         self.stream.sendall(data)
+
+    def close(self, how="orderly"):
+        """HOW: orderly (close_notify and FIN), fin (FIN alone), reset."""
+        with contextlib.suppress(OSError, ValueError):
+            if how == "orderly" and isinstance(self.stream, ssl.SSLSocket):
+                self.stream.settimeout(0.2)
+                self.stream.unwrap()
+        with contextlib.suppress(OSError):
+            if how == "reset":
+                self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                socket.socket.shutdown(self.stream, socket.SHUT_WR)
+        self.stream.close()
+        if hasattr(self, "released"):
+            self.released.set()
 
     def read_head(self):
         """The next request head, with its empty line; b"" at the end of the stream."""

@@ -1,10 +1,11 @@
 """Certificates for test origins, by python3-cryptography."""
 import datetime
 import ipaddress
+import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 HOUR = datetime.timedelta(hours=1)
@@ -23,7 +24,14 @@ def key_pem(private):
                                  serialization.NoEncryption())
 
 
+def rsa_key(bits=2048, exponent=65537):
+    return rsa.generate_private_key(exponent, bits)
+
+
 def pem(certificate):
+    """CERTIFICATE may be DER bytes that python3-cryptography would not take."""
+    if isinstance(certificate, bytes):
+        return ssl.DER_cert_to_PEM_cert(certificate).encode()
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
@@ -96,3 +104,49 @@ def write_pair(directory, name, certificate, private, chain=()):
     cert_path.write_bytes(pem(certificate) + b"".join(pem(c) for c in chain))
     key_path.write_bytes(key_pem(private))
     return cert_path, key_path
+
+
+# What no honest authority makes: bytes of our own in a certificate.
+
+SPARE = x509.ObjectIdentifier("2.5.29.99")  # as long as those of the usual extensions, to be replaced by one of them
+SPARE_DER, NAMES_DER, CONSTRAINTS_DER = b"\x06\x03\x55\x1d\x63", b"\x06\x03\x55\x1d\x11", b"\x06\x03\x55\x1d\x13"
+
+
+def der(tag, *parts):
+    body = b"".join(parts)
+    size = len(body)
+    if size < 128:
+        return bytes([tag, size]) + body
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + body
+
+
+def raw_names(*names, critical=False):
+    """A subjectAltName of (tag, bytes) pairs, unchecked: 0x82 is a DNS name, 0x87 an address."""
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), der(0x30, *[der(tag, data) for tag, data in names])), critical
+
+
+def spare(data=b"\x05\x00"):
+    return x509.UnrecognizedExtension(SPARE, data), False
+
+
+def resign(certificate, private, change, algorithm=None):
+    """CERTIFICATE as DER with its signed part changed by CHANGE (bytes to bytes of the same length), signed anew."""
+    algorithm = algorithm or hashes.SHA256()
+    whole, signed = certificate.public_bytes(serialization.Encoding.DER), certificate.tbs_certificate_bytes
+    behind = whole[whole.index(signed) + len(signed):]
+    identifier = behind[:2 + behind[1]]
+    changed = change(signed)
+    assert len(changed) == len(signed) and changed != signed
+    if isinstance(private, rsa.RSAPrivateKey):
+        signature = private.sign(changed, padding.PKCS1v15(), algorithm)
+    else:
+        signature = private.sign(changed, ec.ECDSA(algorithm))
+    return der(0x30, changed, identifier, der(3, b"\0", signature))
+
+
+def spoil(certificate):
+    """The same with a bit of its signature changed."""
+    whole = bytearray(certificate.public_bytes(serialization.Encoding.DER))
+    whole[-1] ^= 1
+    return bytes(whole)

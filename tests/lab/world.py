@@ -104,6 +104,8 @@ class NameServer:
 
     def __init__(self, space):
         self.records = {}   # name -> addresses; a callable is called with (name, type) and gives addresses
+        self.ttls = {}      # name -> seconds, where it is not 60
+        self.raw = {}       # name -> what makes the whole answer of the query's bytes
         self.questions = []
         with space.entered():
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -129,6 +131,8 @@ class NameServer:
         kind = struct.unpack("!H", query[at + 1:at + 3])[0]
         name = ".".join(labels).lower()
         self.questions.append((name, kind))
+        if name in self.raw:
+            return self.raw[name](query)
         found = self.records.get(name)
         if callable(found):
             found = found(name, kind)
@@ -138,7 +142,7 @@ class NameServer:
             data = []
         rcode = 0 if found is not None else 3
         header = query[:2] + struct.pack("!HHHHH", 0x8180 | rcode, 1, len(data), 0, 0)
-        answers = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, size) + d for d in data)
+        answers = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, self.ttls.get(name, 60), size) + d for d in data)
         return header + query[12:at + 5] + answers
 
     def close(self):

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -252,6 +253,20 @@ class Lacking(Case):
         """Parts of it are hidden, as containers have it."""
         self.expect_network(prefix=["unshare", "-Urm", "sh", "-c",
                                     'mount -t tmpfs none /sys/kernel && exec "$@"', "sh"])
+
+    def test_libraries_that_are_elsewhere(self):
+        """INIT executes the program anew, and has to find them too."""
+        library = subprocess.run(["sh", "-c", f"ldd {harness.surroundings.driver} | "
+                                              "awk '/libmnl/ {print $3}'"],
+                                 capture_output=True, text=True, check=True).stdout.strip()
+        place = harness.surroundings.new_path("libraries")
+        os.mkdir(place)
+        shutil.copy(library, place)
+        sandbox = harness.Run(["sleep", "100"], prefix=["env", f"LD_LIBRARY_PATH={place}"])
+        sandbox.await_log(["event", "started"])
+        if harness.IS_ROOT:
+            with open(f"/proc/{sandbox.pids()[1]}/maps") as maps:
+                self.assertIn(place, maps.read())
 
     def test_a_terminal_and_a_home(self):
         self.expect_network(environment={}, start_new_session=True)

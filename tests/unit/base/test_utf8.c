@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include "base/error.h"
 #include "tests/unit/allocation.h"
 
 static void decodes_the_ends_of_every_length(void **state)
@@ -57,6 +58,63 @@ static void refuses_what_is_not_utf8(void **state)
 	assert_int_equal(utf8_sequence(SLICE_EMPTY), 0);
 }
 
+static void text_in_pieces_is_scanned_up_to_what_is_not_whole(void **state)
+{
+	static const struct {
+		const char *text;
+		ssize_t whole; /* of its beginnings of every length: no more than this */
+	} rows[] = {
+		{"", 0},
+		{"a", 1},
+		{"twenty bytes of ASCII", 21},
+		{"\xc3\xa9t\xc3\xa9 \xe2\x82\xac \xf0\x9f\x9a\xaa and more", 23},
+		{"eight   \xe2\x82\xac", 11},
+		{"seven  \xe2\x82", 7},
+		{"\xf4\x8f\xbf", 0},
+		{"\xed\x9f", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct slice text = slice_from_text(rows[i].text);
+
+		assert_int_equal(utf8_scan(text), rows[i].whole);
+		for (size_t len = 0; len <= text.len; len++) {
+			ssize_t whole = utf8_scan(slice_first(text, len));
+
+			assert_in_range(whole, len < 3 ? 0 : len - 3, len);
+			assert_true(whole <= rows[i].whole);
+		}
+	}
+}
+
+static void text_is_refused_at_the_first_byte_that_cannot_go_on(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t sound; /* bytes that may stand there */
+	} rows[] = {
+		{"\x80", 0},	     {"abcdefgh\xff", 8}, {"\xc0\x80", 0},
+		{"\xe0\x9f\xbf", 1}, {"\xed\xa0\x80", 1}, {"\xf0\x8f\xbf\xbf", 1},
+		{"\xf4\x90\x80", 1}, {"\xe2\x82\x41", 2}, {"\xf0\x9f\x9a\xc0", 3},
+		{"\xc3\xc3", 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct slice text = slice_from_text(rows[i].text);
+
+		for (size_t len = 0; len <= text.len; len++) {
+			ssize_t whole = utf8_scan(slice_first(text, len));
+
+			if (len <= rows[i].sound)
+				assert_true(whole >= 0);
+			else
+				assert_int_equal(whole, ERROR_SYNTAX);
+		}
+	}
+}
+
 static void knows_what_hides(void **state)
 {
 	static const uint32_t unseen[] = {0, 0x1b, 0x7f, 0x9b, 0x200b, 0x202e, 0x2066, 0xe0041};
@@ -74,6 +132,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decodes_the_ends_of_every_length),
 		cmocka_unit_test(refuses_what_is_not_utf8),
+		cmocka_unit_test(text_in_pieces_is_scanned_up_to_what_is_not_whole),
+		cmocka_unit_test(text_is_refused_at_the_first_byte_that_cannot_go_on),
 		cmocka_unit_test(knows_what_hides),
 	};
 

@@ -24,6 +24,20 @@ static const char good[] = "sallyport: 1\n"
 			   "  - deny: \"*.internal\"\n"
 			   "    reason: internal hosts are off limits\n";
 
+static const char effects[] = "sallyport: 1\n"
+			      "secrets:\n"
+			      "  HIDDEN: {from: env}\n"
+			      "  KEY:\n"
+			      "    from: env\n"
+			      "    use: [{at: api.example.com/v1/**, slot: json /auth/key}, {at: "
+			      "api.example.com/v1/**, slot: ws /token}]\n"
+			      "rules:\n"
+			      "  - allow: https://api.example.com/v1/**\n"
+			      "    credentials: ours\n"
+			      "    websocket: true\n"
+			      "    set: {X-Both: \"{HIDDEN}:{KEY}\", X-Tenant: \"{HIDDEN}\"}\n"
+			      "  - {allow: https://api.example.com/open/**, credentials: none}\n";
+
 static void write_file(const char *name, const char *text)
 {
 	char path[256];
@@ -44,6 +58,9 @@ static int make_files(void **state)
 	write_file("good.yaml", good);
 	write_file("bad.yaml", "sallyport: 1\nrule: []\nmode: of\n");
 	write_file("warned.yaml", "sallyport: 1\nrules: [{allow: '*.github.io'}]\n");
+	write_file("effects.yaml", effects);
+	write_file("includes.yaml", "sallyport: 1\ninclude: [effects.yaml]\n"
+				    "rules: [{deny: api.example.com/v1/x}]\n");
 	write_file("observe.yaml", "sallyport: 1\nmode: observe\n");
 	return 0;
 }
@@ -55,6 +72,8 @@ static int remove_files(void **state)
 	unlink("bad.yaml");
 	unlink("warned.yaml");
 	unlink("observe.yaml");
+	unlink("effects.yaml");
+	unlink("includes.yaml");
 	unlink("sallyport.yaml");
 	return rmdir(folder);
 }
@@ -134,7 +153,7 @@ static void explain_says_what_happens_and_why(void **state)
 		   "readings: servers may read this path in 2 ways, and every one must be allowed\n"
 		   "          /v1/x;y\n"
 		   "          /v1/x\n"
-		   "allow it: add to the rules\n"
+		   "allow it: put this before the other rules\n"
 		   "  - allow: [\"https://api.example.com/v1/x;y\", "
 		   "\"https://api.example.com/v1/x\"]\n"
 		   "    methods: [DELETE]\n",
@@ -173,6 +192,82 @@ static void explain_says_what_happens_and_why(void **state)
 	assert_run("policy explain -p bad.yaml GET https://a.example/", 1, "", "did you mean");
 }
 
+static void explain_shows_what_rules_do(void **state)
+{
+	(void)state;
+	assert_run(
+		"policy explain -p effects.yaml GET https://api.example.com/v1/x", 0,
+		"verdict:  allow\n"
+		"request:  GET https://api.example.com/v1/x\n"
+		"rule:     rules[0], effects.yaml line 8: - allow: https://api.example.com/v1/**\n"
+		"          Credentials that are no placeholders are refused (credentials: ours).\n"
+		"          WebSockets may be opened (websocket: true).\n"
+		"set:      X-Both, from HIDDEN and KEY\n"
+		"set:      X-Tenant, from HIDDEN\n"
+		"secret:   KEY may go into json /auth/key\n",
+		"");
+	assert_run(
+		"policy explain -p effects.yaml GET wss://api.example.com/v1/x", 0,
+		"verdict:  allow\n"
+		"request:  GET wss://api.example.com/v1/x\n"
+		"rule:     rules[0], effects.yaml line 8: - allow: https://api.example.com/v1/**\n"
+		"          Credentials that are no placeholders are refused (credentials: ours).\n"
+		"          WebSockets may be opened (websocket: true).\n"
+		"set:      X-Both, from HIDDEN and KEY\n"
+		"set:      X-Tenant, from HIDDEN\n"
+		"secret:   KEY may go into json /auth/key\n"
+		"secret:   KEY may go into ws /token\n",
+		"");
+	assert_run("policy explain -p effects.yaml GET https://api.example.com/open/x", 0,
+		   "verdict:  allow\n"
+		   "request:  GET https://api.example.com/open/x\n"
+		   "rule:     rules[1], effects.yaml line 12: - {allow: "
+		   "https://api.example.com/open/**, credentials: none}\n"
+		   "          All credentials are taken out (credentials: none).\n"
+		   "          KEY does not: all credentials are taken out\n",
+		   "");
+	assert_run("policy explain -p effects.yaml GET wss://api.example.com/open/x", 1,
+		   "verdict:  deny\n"
+		   "request:  GET wss://api.example.com/open/x\n"
+		   "reason:   rules[1] allows this path, but no WebSocket\n"
+		   "allow it: add to the rules\n"
+		   "  - allow: https://api.example.com/open/x\n"
+		   "    methods: [GET]\n"
+		   "    websocket: true\n",
+		   "");
+	assert_run("policy explain -p includes.yaml GET https://api.example.com/open/x", 0,
+		   "verdict:  allow\n"
+		   "request:  GET https://api.example.com/open/x\n"
+		   "rule:     rules[2], effects.yaml line 12: - {allow: "
+		   "https://api.example.com/open/**, credentials: none}\n"
+		   "          All credentials are taken out (credentials: none).\n"
+		   "          KEY does not: all credentials are taken out\n",
+		   "");
+	assert_run(
+		"policy explain -p includes.yaml GET https://api.example.com/v1/x", 1,
+		"verdict:  deny\n"
+		"request:  GET https://api.example.com/v1/x\n"
+		"reason:   rules[0] denies api.example.com/v1/x\n"
+		"rule:     rules[0], includes.yaml line 3: rules: [{deny: api.example.com/v1/x}]\n"
+		"          A denial without a scheme is for https, http and tls, at every port.\n"
+		"allow it: put this before rules[0]\n"
+		"  - allow: https://api.example.com/v1/x\n"
+		"    methods: [GET]\n",
+		"");
+	assert_run("policy check includes.yaml", 0, "includes.yaml: ok, 3 rules, 2 secrets\n", "");
+}
+
+static void schema_is_printed(void **state)
+{
+	static struct capture capture;
+
+	(void)state;
+	capture_run(command_policy, "policy schema", NULL, &capture);
+	assert_int_equal(capture.status, 0);
+	assert_non_null(strstr(capture.out, "\"$id\": \"urn:sallyport:policy:1\""));
+	assert_string_equal(capture.err, "");
+}
+
 static void what_is_no_command_line_ends_with_2(void **state)
 {
 	(void)state;
@@ -181,12 +276,15 @@ static void what_is_no_command_line_ends_with_2(void **state)
 	assert_run("policy banana", 2, "", "unknown command: policy banana");
 	assert_run("policy test", 2, "", "policy test is not yet supported");
 	assert_run("policy learn", 2, "", "policy learn is not yet supported");
-	assert_run("policy schema", 2, "", "policy schema is not yet supported");
+	assert_run("policy schema x", 2, "", "policy schema takes no argument: x");
+	assert_run("policy schema --bad", 2, "", "unknown option --bad");
+	assert_run("policy explain POST wss://a.example/", 2, "", "a WebSocket is opened by GET");
 	assert_run("policy check --bad", 2, "", "unknown option --bad");
 	assert_run("policy explain -p", 2, "", "needs a value");
 	assert_run("policy explain GET", 2, "", "needs a method and a URL");
 	assert_run("policy explain GET https://a.example/ x", 2, "", "needs a method and a URL");
-	assert_run("policy explain GET ftp://a.example/", 2, "", "schemes are https, http and tls");
+	assert_run("policy explain GET ftp://a.example/", 2, "",
+		   "schemes are https, http, tls, wss and ws");
 	assert_run("policy explain GET https://a_b.example/", 2, "", "not HOST or HOST:PORT");
 	assert_run("policy explain GET https://u@a.example/", 2, "", "not HOST or HOST:PORT");
 	assert_run("policy explain GET https://a.example/#x", 2, "", "a fragment is never sent");
@@ -195,7 +293,7 @@ static void what_is_no_command_line_ends_with_2(void **state)
 static void help_goes_to_standard_output(void **state)
 {
 	static const char *const lines[] = {"policy --help", "policy -h", "policy check --help",
-					    "policy explain -h"};
+					    "policy explain -h", "policy schema --help"};
 	static struct capture capture;
 
 	(void)state;
@@ -212,6 +310,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_tells_what_is_wrong_and_sums_up),
 		cmocka_unit_test(explain_says_what_happens_and_why),
+		cmocka_unit_test(explain_shows_what_rules_do),
+		cmocka_unit_test(schema_is_printed),
 		cmocka_unit_test(what_is_no_command_line_ends_with_2),
 		cmocka_unit_test(help_goes_to_standard_output),
 	};

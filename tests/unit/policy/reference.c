@@ -19,6 +19,12 @@ static const unsigned int ports[] = {443, 80, 8443};
 
 #define PICK(list) list[(size_t)rand() % (sizeof(list) / sizeof((list)[0]))]
 
+static bool may_have_websocket(const struct reference_rule *rule)
+{
+	return rule->allow && strcmp(rule->scheme, "tls") != 0 &&
+	       (!*rule->methods || strstr(rule->methods, "GET"));
+}
+
 void reference_random_rules(struct reference_rule rules[REFERENCE_RULES_MAX], size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -32,6 +38,11 @@ void reference_random_rules(struct reference_rule rules[REFERENCE_RULES_MAX], si
 		rule->methods = PICK(lists);
 		if (strcmp(rule->scheme, "tls") == 0)
 			rule->path = rule->methods = "";
+		rule->websocket = may_have_websocket(rule) && rand() % 3 == 0;
+		rule->credentials = rule->allow && strcmp(rule->scheme, "tls") != 0 &&
+						    rand() % 4 == 0
+					    ? POLICY_CREDENTIALS_NONE
+					    : POLICY_CREDENTIALS_ANY;
 	}
 }
 
@@ -42,6 +53,7 @@ void reference_random_request(struct reference_request *request)
 	request->port = PICK(ports);
 	request->method = PICK(methods);
 	request->path = PICK(paths);
+	request->websocket = strcmp(request->method, "GET") == 0 && rand() % 2;
 }
 
 void reference_target_text(const struct reference_rule *rule, char *out, size_t size)
@@ -121,7 +133,8 @@ static bool rule_matches(const struct reference_rule *rule, const struct referen
 	if (strcmp(rule->scheme, "tls") == 0)
 		return !rule->allow && request->https && place_matches(rule, "tls", request->port);
 	return place_matches(rule, request->https ? "https" : "http", request->port) &&
-	       reference_glob_matches(glob, reading) && method_matches(rule, request->method);
+	       reference_glob_matches(glob, reading) && method_matches(rule, request->method) &&
+	       (!request->websocket || !rule->allow || rule->websocket);
 }
 
 size_t reference_decide(const struct reference_rule *rules, size_t count,

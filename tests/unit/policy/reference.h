@@ -18,6 +18,8 @@ struct reference_rule {
 	unsigned int port;   /* 0: none */
 	const char *path;    /* "" or a glob */
 	const char *methods; /* "" or names with spaces between */
+	bool websocket;
+	unsigned int credentials;
 };
 
 struct reference_request {
@@ -26,6 +28,7 @@ struct reference_request {
 	unsigned int port;
 	const char *method;
 	const char *path;
+	bool websocket; /* METHOD is GET then */
 };
 
 /* Uses rand(). */

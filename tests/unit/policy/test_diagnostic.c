@@ -20,13 +20,13 @@ static void shows_the_line_and_marks_the_place(void **state)
 
 	(void)state;
 	diagnostics_init(&d, "p.yaml", SLICE_LITERAL("one: 1\r\n\ttw\xc3\xb6: x\nthree\n"));
-	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){2, 6, 2}, "try again",
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){2, 6, 2, 0}, "try again",
 			"wrong %s", "x");
-	diagnostics_add(&d, DIAGNOSTIC_WARNING, (struct diagnostic_place){1, 1, 3}, NULL, "odd");
-	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){0, 0, 0}, NULL,
+	diagnostics_add(&d, DIAGNOSTIC_WARNING, (struct diagnostic_place){1, 1, 3, 0}, NULL, "odd");
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){0, 0, 0, 0}, NULL,
 			"cannot read");
-	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){2, 2, 3}, NULL, "first");
-	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){4, 1, 0}, NULL, "end");
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){2, 2, 3, 0}, NULL, "first");
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){4, 1, 0, 0}, NULL, "end");
 	assert_rendered(&d, "p.yaml: error: cannot read\n"
 			    "p.yaml:1:1: warning: odd\n"
 			    "    1 | one: 1\n"
@@ -45,13 +45,35 @@ static void shows_the_line_and_marks_the_place(void **state)
 	assert_int_equal(d.errors, 4);
 }
 
+static void faults_are_shown_in_their_files(void **state)
+{
+	struct diagnostics d;
+
+	(void)state;
+	diagnostics_init(&d, "p.yaml", SLICE_LITERAL("one\n"));
+	d.files[d.file_count++] = (struct diagnostic_file){
+		.name = "other.yaml", .text = SLICE_LITERAL("first\nsecond\n")};
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){2, 1, 6, 1}, NULL, "b");
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 1, 3, 1}, NULL, "a");
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 1, 3, 0}, NULL, "a");
+	assert_rendered(&d, "p.yaml:1:1: error: a\n"
+			    "    1 | one\n"
+			    "      | ^^^\n"
+			    "other.yaml:1:1: error: a\n"
+			    "    1 | first\n"
+			    "      | ^^^\n"
+			    "other.yaml:2:1: error: b\n"
+			    "    2 | second\n"
+			    "      | ^^^^^^\n");
+}
+
 static void what_is_not_visible_is_a_question_mark(void **state)
 {
 	struct diagnostics d;
 
 	(void)state;
 	diagnostics_init(&d, "p", SLICE_LITERAL("a\x1b[31m\xff\0\xe2\x80\xae.\n"));
-	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 2, 1},
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 2, 1, 0},
 			"\x1b[0m \xc2\x9b", "bad \x1b[1m\n\xff\x7f \xe2\x82\xac");
 	assert_rendered(&d, "p:1:2: error: bad ?[1m??? \xe2\x82\xac\n"
 			    "    1 | a?[31m???.\n"
@@ -68,7 +90,8 @@ static void a_long_line_is_shown_around_the_place(void **state)
 	memset(line, 'x', sizeof(line));
 	line[500] = 'Y';
 	diagnostics_init(&d, "p", slice_of(line, sizeof(line)));
-	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 501, 900}, NULL, "here");
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 501, 900, 0}, NULL,
+			"here");
 	snprintf(expected, sizeof(expected),
 		 "p:1:501: error: here\n"
 		 "    1 | ...%.60sY%.29s...\n"
@@ -80,7 +103,7 @@ static void a_long_line_is_shown_around_the_place(void **state)
 static void the_same_fault_is_told_once(void **state)
 {
 	struct diagnostics d;
-	struct diagnostic_place place = {1, 1, 1};
+	struct diagnostic_place place = {1, 1, 1, 0};
 
 	(void)state;
 	diagnostics_init(&d, "p", SLICE_LITERAL("x"));
@@ -99,10 +122,10 @@ static void errors_take_the_room_of_warnings(void **state)
 	(void)state;
 	diagnostics_init(&d, "p", SLICE_LITERAL("x"));
 	for (int i = 0; i < DIAGNOSTIC_MAX; i++)
-		diagnostics_add(&d, DIAGNOSTIC_WARNING, (struct diagnostic_place){1, 1, 1}, NULL,
+		diagnostics_add(&d, DIAGNOSTIC_WARNING, (struct diagnostic_place){1, 1, 1, 0}, NULL,
 				"warning %d", i);
 	for (int i = 0; i < DIAGNOSTIC_MAX + 5; i++)
-		diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 1, 1}, NULL,
+		diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 1, 1, 0}, NULL,
 				"error %d", i);
 	assert_int_equal(d.count, DIAGNOSTIC_MAX);
 	assert_int_equal(d.errors, DIAGNOSTIC_MAX + 5);
@@ -122,7 +145,8 @@ static void long_text_is_cut(void **state)
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	diagnostics_init(&d, "p", SLICE_LITERAL("x"));
-	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){0, 0, 0}, text, "%s", text);
+	diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){0, 0, 0, 0}, text, "%s",
+			text);
 	assert_int_equal(strlen(d.list[0].text), DIAGNOSTIC_TEXT_BYTES - 1);
 	assert_non_null(strstr(d.list[0].text, "x..."));
 	assert_non_null(strstr(d.list[0].hint, "x..."));
@@ -174,7 +198,7 @@ static void running_out_of_memory_is_reported(void **state)
 	(void)state;
 	diagnostics_init(&d, "p", SLICE_LITERAL("x"));
 	for (int i = 0; i < DIAGNOSTIC_MAX; i++)
-		diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 1, 1}, "hint",
+		diagnostics_add(&d, DIAGNOSTIC_ERROR, (struct diagnostic_place){1, 1, 1, 0}, "hint",
 				"error %d", i);
 	allocation_try_all(render, &d, false);
 }
@@ -183,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_the_line_and_marks_the_place),
+		cmocka_unit_test(faults_are_shown_in_their_files),
 		cmocka_unit_test(what_is_not_visible_is_a_question_mark),
 		cmocka_unit_test(a_long_line_is_shown_around_the_place),
 		cmocka_unit_test(the_same_fault_is_told_once),

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "policy/schema.h"
 #include "tests/unit/policy/fixture.h"
@@ -51,7 +52,7 @@ static void every_key_and_value_is_told(void **state)
 		assert_names(guide, strcmp(row->key, "when_full") ? "`" : "`{", row->key, "");
 		assert_names(manual, "Ic ", strcmp(row->key, "deny") ? row->key : "allow , deny",
 			     "");
-		for (size_t j = 0; row->choices && row->choices[j]; j++) {
+		for (size_t j = 0; row->choose && row->choices[j]; j++) {
 			assert_names(guide, "", row->choices[j], "`");
 			assert_names(manual, "Cm ", row->choices[j], "");
 		}
@@ -60,18 +61,43 @@ static void every_key_and_value_is_told(void **state)
 	free(manual);
 }
 
+/* An example stands in the root of the tree, so that it can include the profiles. */
+static int read_example(void *context, const char *path, size_t max_bytes, char **bytes,
+			size_t *len, struct error *err)
+{
+	const struct slice *example = context;
+	char name[512];
+
+	if (strcmp(path, "example") == 0) {
+		*bytes = slice_copy_text(*example);
+		*len = example->len;
+		return *bytes ? 0 : -ENOMEM;
+	}
+	snprintf(name, sizeof(name), "%s/%s", SALLYPORT_SOURCE_DIR, path);
+	return fd_read_file(name, max_bytes, bytes, len, err);
+}
+
+static void assert_is_good(struct slice example)
+{
+	struct policy_reader reader = {read_example, &example};
+	struct diagnostics diagnostics;
+	struct policy *policy;
+
+	if (policy_load_from(&reader, "example", &policy, &diagnostics) < 0 || diagnostics.count)
+		fail_msg("%.*s: %s", SLICE_ARGS(example), diagnostics.list[0].text);
+	policy_free(policy);
+	diagnostics_release(&diagnostics);
+}
+
 /* Every block that starts as a policy does is one, without a warning. */
-static void every_example_is_a_good_policy(void **state)
+static size_t check_examples(const char *name)
 {
 	static const struct slice start = {"```yaml\n", 8}, end = {"```\n", 4};
-	char *guide = read_document("policy.md");
-	struct slice rest = slice_from_text(guide);
+	char *document = read_document(name);
+	struct slice rest = slice_from_text(document);
 	size_t count = 0;
 
-	(void)state;
 	for (;;) {
-		struct diagnostics diagnostics;
-		struct policy *policy;
 		struct slice block;
 
 		rest = slice_from(rest, slice_find(rest, start) + start.len);
@@ -79,28 +105,50 @@ static void every_example_is_a_good_policy(void **state)
 			break;
 		block = slice_first(rest, slice_find(rest, end));
 		assert_true(slice_starts_with(block, SLICE_LITERAL("sallyport: 1\n")));
-		if (policy_load_text("example", block, &policy, &diagnostics) < 0 ||
-		    diagnostics.count)
-			fail_msg("%.*s: %s", SLICE_ARGS(block), diagnostics.list[0].text);
-		policy_free(policy);
+		assert_is_good(block);
 		count++;
 	}
-	assert_true(count >= 5);
-	free(guide);
+	free(document);
+	return count;
+}
+
+static void every_example_is_a_good_policy(void **state)
+{
+	(void)state;
+	assert_true(check_examples("policy.md") >= 8);
+	assert_true(check_examples("slots.md") >= 2);
+}
+
+/* The page about slots tells of each of them by the words that it is written with. */
+static void every_slot_has_its_part(void **state)
+{
+	static const char *const slots[] = {
+		"### `header NAME`",
+		"### `basic user` and `basic password`",
+		"### `cookie NAME`",
+		"### `query NAME`",
+		"### `path`",
+		"### `form FIELD`",
+		"### `json POINTER`",
+		"### `body`",
+		"### `ws` and `ws POINTER`",
+	};
+	char *page = read_document("slots.md");
+
+	(void)state;
+	_Static_assert(ROWS(slots) == POLICY_SLOT_COUNT - 1, "Basic has one part");
+	for (size_t i = 0; i < ROWS(slots); i++)
+		assert_names(page, "\n", slots[i], "\n");
+	free(page);
 }
 
 static void the_example_of_the_manual_is_one_too(void **state)
 {
 	char *manual = read_document("man/sallyport-policy.5");
 	struct slice text = slice_from_text(strstr(manual, ".Bd -literal\nsallyport: 1") + 13);
-	struct diagnostics diagnostics;
-	struct policy *policy;
 
 	(void)state;
-	text = slice_first(text, slice_find(text, SLICE_LITERAL(".Ed\n")));
-	assert_int_equal(policy_load_text("example", text, &policy, &diagnostics), 0);
-	assert_int_equal(diagnostics.count, 0);
-	policy_free(policy);
+	assert_is_good(slice_first(text, slice_find(text, SLICE_LITERAL(".Ed\n"))));
 	free(manual);
 }
 
@@ -109,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_and_value_is_told),
 		cmocka_unit_test(every_example_is_a_good_policy),
+		cmocka_unit_test(every_slot_has_its_part),
 		cmocka_unit_test(the_example_of_the_manual_is_one_too),
 	};
 

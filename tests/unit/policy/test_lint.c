@@ -26,6 +26,13 @@ static void rules_that_never_decide_are_errors(void **state)
 		{"- {allow: a.example, methods: [GET, POST]}\n"
 		 "- {allow: a.example/x, methods: GET}\n",
 		 "this never matches"},
+		{"- {allow: a.example, websocket: true}\n"
+		 "- {allow: a.example/x, websocket: true, credentials: none}\n",
+		 "this never matches"},
+		{"- deny: a.example\n- {allow: a.example/x, websocket: true}\n",
+		 "this never matches"},
+		{"- {allow: a.example, websocket: true}\n- deny: a.example/x\n",
+		 "this denial comes too late"},
 		{"- allow: http://a.example\n- allow: http://a.example/x\n", "this never matches"},
 		{"- deny: a.example\n- allow: a.example/x\n",
 		 "this never matches: rules[0] on line 3 denies \"a.example\""},
@@ -104,6 +111,8 @@ static void what_decides_something_is_left_alone(void **state)
 		"- deny: a.example/admin/**\n- allow: a.example\n",
 		"- {allow: a.example, methods: GET}\n- {allow: a.example, methods: POST}\n",
 		"- {allow: a.example, methods: GET}\n- allow: a.example\n",
+		"- allow: a.example\n- {allow: a.example/x, websocket: true}\n",
+		"- {allow: a.example/x, websocket: true}\n- allow: a.example\n",
 		"- allow: a.example\n- {allow: a.example, methods: PROPFIND}\n",
 		"- allow: a.example\n- allow: http://a.example\n",
 		"- allow: a.example\n- allow: a.example:8443\n",
@@ -214,6 +223,140 @@ static void secrets_with_a_way_out_are_left_alone(void **state)
 	}
 }
 
+static void slots_must_be_met_by_what_rules_do(void **state)
+{
+	static const struct {
+		const char *rules, *slot, *part; /* NULL: nothing is said */
+	} rows[] = {
+		{"[{allow: a.example}]", "ws /a",
+		 "error: rules[0] on line 2 allows this, but no WebSocket"},
+		{"[{allow: a.example}, {allow: a.example/y, websocket: true}]", "ws /a",
+		 "error: rules[0] on line 2 allows this, but no WebSocket"},
+		{"[{allow: a.example, websocket: true}]", "ws /a", NULL},
+		{"[{allow: a.example}, {allow: a.example/x, websocket: true}]", "ws /a", NULL},
+		{"[{allow: a.example, websocket: true}]", "header A", NULL},
+		{"[{allow: a.example, credentials: none}]", "header A",
+		 "error: rules[0] on line 2 takes all credentials out here"},
+		{"[{allow: a.example, credentials: none}]", "json /a",
+		 "error: rules[0] on line 2 takes all credentials out here"},
+		{"[{allow: a.example/y, credentials: none}, {allow: a.example}]", "header A", NULL},
+		{"[{allow: a.example, credentials: ours}]", "header A", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char text[400], *shown;
+
+		snprintf(text, sizeof(text),
+			 "sallyport: 1\nrules: %s\nsecrets:\n  S: {from: env, use: [\n    {at: "
+			 "a.example/x, slot: %s}]}\n",
+			 rows[i].rules, rows[i].slot);
+		if (rows[i].part)
+			fixture_assert_says(text, rows[i].part, false);
+		shown = fixture_diagnose(text);
+		assert_int_equal(shown[0] == '\0', !rows[i].part);
+		free(shown);
+	}
+}
+
+static void credentials_of_ours_need_a_secret(void **state)
+{
+	static const char refused[] =
+		"error: no secret is bound to what this rule allows: \"credentials: ours\" would "
+		"refuse every credential";
+	static const struct {
+		const char *targets, *at, *part; /* NULL: nothing is said */
+		bool warns;
+	} rows[] = {
+		{"a.example", "b.example", refused, false},
+		{"a.example/y", "a.example/x", refused, false},
+		{"'a.example:8443'", "b.example", refused, false},
+		{"http://a.example", "b.example", refused, false},
+		{"'b.example:8443'", "b.example", refused, false},
+		{"'http://b.example:443'", "b.example", refused, false},
+		{"'*.c.example'", "b.example", refused, false},
+		{"[a.example/y, b.example/x]", "b.example/x", "warning: no secret is bound here",
+		 true},
+		{"b.example/x", "b.example/x", NULL, false},
+		{"b.example/x*", "b.example/x", NULL, false},
+		{"'*.d.example'", "x.d.example", NULL, false},
+		{"x.d.example", "'*.d.example'", NULL, false},
+		{"'*.d.example'", "'*.d.example'", NULL, false},
+		{"'*.y.d.example'", "'*.d.example'", NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char text[500], *shown;
+
+		snprintf(
+			text, sizeof(text),
+			"sallyport: 1\nsecrets: {S: {from: env, use: [{at: %s, slot: header A}]}}\n"
+			"rules:\n- {allow: %s, credentials: ours}\n"
+			"- {allow: [b.example, a.example/x], methods: [GET, DELETE]}\n",
+			rows[i].at, rows[i].targets);
+		if (rows[i].part)
+			fixture_assert_says(text, rows[i].part, rows[i].warns);
+		shown = fixture_diagnose(text);
+		assert_int_equal(shown[0] == '\0', !rows[i].part);
+		free(shown);
+	}
+	fixture_assert_says("sallyport: 1\nrules: [{allow: a.example, methods: GET, credentials: "
+			    "ours}, {allow: a.example}]\n"
+			    "secrets: {S: {from: env, use: [{at: a.example, methods: POST, slot: "
+			    "header A}]}}\n",
+			    refused, false);
+}
+
+static void fields_that_are_set_are_looked_at(void **state)
+{
+	static const struct {
+		const char *rules, *at, *slot, *part; /* NULL: nothing is said */
+	} rows[] = {
+		{"", "a.example", "header x-key",
+		 "warning: rules[0] on line 4 sets X-Key in some of these requests"},
+		{"", "a.example/y", "header X-Key", NULL},
+		{"", "a.example", "header X-Other", NULL},
+		{"", "a.example", "basic user",
+		 "warning: rules[0] on line 4 sets authorization in some of"},
+		{"", "a.example", "cookie c", NULL},
+		{"", "a.example", "json /authorization", NULL},
+		{"- allow: tls://x.b.example\n", "a.example/y", "header A",
+		 "warning: rules[0] on line 4 passes some of these hosts through unopened, where "
+		 "no "
+		 "field can be set"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char text[500], *shown;
+
+		snprintf(text, sizeof(text),
+			 "sallyport: 1\nsecrets: {H: {from: env}, S: {from: env, use: [{at: %s, "
+			 "slot: "
+			 "%s}]}}\nrules:\n%s- {allow: [a.example/x, '*.b.example'], set: {X-Key: "
+			 "'{H}', authorization: '{H}'}}\n- allow: a.example\n",
+			 rows[i].at, rows[i].slot, rows[i].rules);
+		if (rows[i].part)
+			fixture_assert_says(text, rows[i].part, true);
+		shown = fixture_diagnose(text);
+		assert_int_equal(shown[0] == '\0', !rows[i].part);
+		free(shown);
+	}
+	/* The rule that sets must be reached like any other. */
+	fixture_assert_says(RULES "- allow: a.example\n- {allow: a.example/x, set: {A: '{S}'}}\n"
+				  "secrets: {S: {from: env}}\n",
+			    "error: this never matches: rules[0] on line 3", false);
+	fixture_assert_says(RULES
+			    "- allow: tls://a.example\n- {allow: a.example, set: {A: '{S}'}}\n"
+			    "secrets: {S: {from: env}}\n",
+			    "passes through \"tls://a.example\" before a request is seen", false);
+	/* It is a credential of ours. */
+	fixture_assert_says(RULES "- {allow: [a.example, b.example], set: {A: '{S}'}, credentials: "
+				  "ours}\n- allow: '*.github.io'\nsecrets: {S: {from: env}}\n",
+			    ":4:10: warning: anybody can get a name", true);
+}
+
 static void a_faulty_rule_brings_no_complaints_about_secrets(void **state)
 {
 	char *shown = fixture_diagnose("sallyport: 1\nrules: [{allow: a_b.example}]\n"
@@ -233,6 +376,8 @@ static void write_policy(const struct reference_rule *rules, size_t count, char 
 
 	for (size_t i = 0; i < count; i++) {
 		char target[80], list[64], wide[32] = "";
+		const char *websocket = rules[i].websocket ? ", websocket: true" : "";
+		const char *credentials = rules[i].credentials ? ", credentials: none" : "";
 		size_t len = (size_t)snprintf(list, sizeof(list), "%s", rules[i].methods);
 
 		reference_target_text(&rules[i], target, sizeof(target));
@@ -242,9 +387,10 @@ static void write_policy(const struct reference_rule *rules, size_t count, char 
 		}
 		if (rules[i].allow)
 			snprintf(wide, sizeof(wide), ", wide: true");
-		used += (size_t)snprintf(out + used, size - used, "- {%s: \"%s\"%s%s%s%s}\n",
+		used += (size_t)snprintf(out + used, size - used, "- {%s: \"%s\"%s%s%s%s%s%s}\n",
 					 rules[i].allow ? "allow" : "deny", target,
-					 len ? ", methods: [" : "", list, len ? "]" : "", wide);
+					 len ? ", methods: [" : "", list, len ? "]" : "", wide,
+					 websocket, credentials);
 	}
 }
 
@@ -262,7 +408,7 @@ static bool is_tls(const struct reference_rule *rule)
 static bool is_beside_the_point(const struct reference_rule *rule,
 				const struct reference_request *asked)
 {
-	if (strstr("PROPFIND FOO", asked->method))
+	if (strstr("PROPFIND FOO", asked->method) || asked->websocket)
 		return true;
 	return is_bare_denial(rule) &&
 	       (!asked->https || asked->port != (rule->port ? rule->port : 443));
@@ -368,6 +514,9 @@ int main(void)
 		cmocka_unit_test(what_decides_something_is_left_alone),
 		cmocka_unit_test(secrets_must_have_a_way_out),
 		cmocka_unit_test(secrets_with_a_way_out_are_left_alone),
+		cmocka_unit_test(slots_must_be_met_by_what_rules_do),
+		cmocka_unit_test(credentials_of_ours_need_a_secret),
+		cmocka_unit_test(fields_that_are_set_are_looked_at),
 		cmocka_unit_test(a_faulty_rule_brings_no_complaints_about_secrets),
 		cmocka_unit_test(what_is_said_to_decide_nothing_does_not),
 		cmocka_unit_test(the_work_is_bounded),

@@ -30,14 +30,18 @@ static const char everything[] =
 	"  OTHER:\n"
 	"    from: {exec: [./get, -x, secret]}\n"
 	"    use: [{at: \"https://*.other.example:8443\", slot: header X-Key}]\n"
+	"  HIDDEN: {from: env, scrub: fields}\n"
 	"  RENAMED:\n"
 	"    from: {env: ANOTHER_NAME}\n"
 	"    use: [{at: github.com/api, slot: header X-Key}]\n"
 	"rules:\n"
 	"  - allow: https://api.openai.com/v1/chat/completions\n"
 	"    methods: POST\n"
+	"    credentials: ours\n"
 	"  - allow: [github.com, \"*.example.org\", \"https://a.other.example:8443/**\"]\n"
-	"  - allow: http://mirror.example.org/**\n"
+	"    websocket: true\n"
+	"  - {allow: http://mirror.example.org/**, credentials: none}\n"
+	"  - {allow: set.example, set: {Authorization: \"Bearer {HIDDEN}\"}, methods: GET}\n"
 	"  - allow: tls://pinned.bank.example\n"
 	"  - allow: db.internal\n"
 	"  - deny: \"*.internal\"\n"
@@ -67,10 +71,10 @@ static void every_part_of_the_language_is_read(void **state)
 	SHA256((const unsigned char *)everything, sizeof(everything) - 1, digest);
 	assert_memory_equal(policy->sha256, digest, sizeof(digest));
 
-	assert_int_equal(policy->secret_count, 4);
+	assert_int_equal(policy->secret_count, 5);
 	assert_string_equal(secret[0].name, "OPENAI_API_KEY");
 	assert_int_equal(secret[0].index, 0);
-	assert_int_equal(secret[0].line, 4);
+	assert_int_equal(secret[0].place.line, 4);
 	assert_int_equal(secret[0].from.kind, POLICY_FROM_ENV);
 	assert_string_equal(secret[0].from.name, "OPENAI_API_KEY");
 	assert_true(slice_equal(secret[0].placeholder, SLICE_LITERAL("sk-proj-{random:48}")));
@@ -90,16 +94,24 @@ static void every_part_of_the_language_is_read(void **state)
 	assert_string_equal(secret[2].from.argv[2], "secret");
 	assert_null(secret[2].from.argv[3]);
 	assert_true(secret[2].uses[0].at.wildcard);
-	assert_string_equal(secret[3].from.name, "ANOTHER_NAME");
+	assert_true(secret[3].is_hidden);
+	assert_int_equal(secret[3].scrub, POLICY_SCRUB_FIELDS);
+	assert_string_equal(secret[4].from.name, "ANOTHER_NAME");
+	assert_false(secret[4].is_set || secret[4].is_hidden);
 
-	assert_int_equal(policy->rule_count, 7);
+	assert_int_equal(policy->rule_count, 8);
 	assert_int_equal(rule[1].index, 1);
-	assert_int_equal(rule[1].line, 26);
+	assert_int_equal(rule[1].place.line, 28);
 	assert_int_equal(rule[1].target_count, 3);
 	assert_int_equal(rule[1].targets[1].place.column, 25);
-	assert_false(rule[5].allow);
-	assert_string_equal(rule[5].reason.ptr, "internal hosts are off limits");
-	assert_true(rule[6].targets[0].any_host);
+	assert_false(rule[6].allow);
+	assert_string_equal(rule[6].reason.ptr, "internal hosts are off limits");
+	assert_false(rule[0].websocket);
+	assert_int_equal(rule[0].credentials, POLICY_CREDENTIALS_OURS);
+	assert_true(rule[1].websocket);
+	assert_int_equal(rule[1].credentials, POLICY_CREDENTIALS_ANY);
+	assert_int_equal(rule[2].credentials, POLICY_CREDENTIALS_NONE);
+	assert_true(rule[7].targets[0].any_host);
 
 	assert_int_equal(policy->private_count, 2);
 	assert_int_equal(policy->private_ranges[0].prefix_bits, 24);
@@ -112,6 +124,91 @@ static void every_part_of_the_language_is_read(void **state)
 	host_parse(SLICE_LITERAL("b.internal"), &name);
 	assert_null(policy_find_resolve(policy, &name));
 	policy_free(policy);
+}
+
+static void what_comes_back_is_scrubbed_unless_it_is_said(void **state)
+{
+	static const struct {
+		const char *keys;
+		enum policy_scrub scrub;
+		bool capture;
+	} rows[] = {
+		{"", POLICY_SCRUB_ALL, false},
+		{", scrub: true", POLICY_SCRUB_ALL, false},
+		{", scrub: fields", POLICY_SCRUB_FIELDS, false},
+		{", scrub: 'false'", POLICY_SCRUB_NONE, false},
+		{", capture: true", POLICY_SCRUB_ALL, true},
+		{", capture: false, scrub: false", POLICY_SCRUB_NONE, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct policy *policy;
+		char text[300];
+
+		snprintf(text, sizeof(text),
+			 "sallyport: 1\nrules: [{allow: x.example}]\nsecrets:\n  S: {from: env, "
+			 "use: [{at: x.example, slot: header A}]%s}\n",
+			 rows[i].keys);
+		policy = fixture_load(text);
+		assert_int_equal(policy->secrets[0].scrub, rows[i].scrub);
+		assert_int_equal(policy->secrets[0].capture, rows[i].capture);
+		policy_free(policy);
+	}
+}
+
+/* Parts as text: literals as they are, names in angle brackets. */
+static void write_parts(const struct policy_set *set, char out[200])
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < set->part_count; i++) {
+		const struct policy_set_part *part = &set->parts[i];
+
+		used += (size_t)snprintf(out + used, 200 - used, "%.*s%s%s%s",
+					 SLICE_ARGS(part->literal), part->secret ? "<" : "",
+					 part->secret ? part->secret->name : "",
+					 part->secret ? ">" : "");
+	}
+}
+
+static void fields_are_set_from_secrets(void **state)
+{
+	static const struct {
+		const char *value, *parts;
+		size_t count;
+	} rows[] = {
+		{"'Bearer {S}'", "Bearer <S>", 1},
+		{"'{S}'", "<S>", 1},
+		{"'{S}{OTHER}'", "<S><OTHER>", 2},
+		{"'a {S} b {OTHER} c'", "a <S> b <OTHER> c", 3},
+		{"'{{{S}}}'", "{<S>}", 2},
+		{"'{{S}} {S}'", "{S} <S>", 1},
+		{"'token=\"{S}\"'", "token=\"<S>\"", 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct policy *policy;
+		char text[300], parts[200];
+
+		snprintf(text, sizeof(text),
+			 "sallyport: 1\nrules: [{allow: '*.x.example', set: {Authorization: %s, "
+			 "X-Other: '{OTHER}'}}]\nsecrets:\n  S: {from: env}\n"
+			 "  OTHER: {from: env, use: [{at: y.x.example, slot: header A}]}\n",
+			 rows[i].value);
+		policy = fixture_load(text);
+		assert_int_equal(policy->rules[0].set_count, 2);
+		assert_string_equal(policy->rules[0].sets[0].field.ptr, "Authorization");
+		assert_int_equal(policy->rules[0].sets[0].part_count, rows[i].count);
+		write_parts(&policy->rules[0].sets[0], parts);
+		assert_string_equal(parts, rows[i].parts);
+		assert_ptr_equal(policy->rules[0].sets[1].parts[0].secret, &policy->secrets[1]);
+		assert_true(policy->secrets[0].is_set && policy->secrets[0].is_hidden);
+		assert_true(policy->secrets[1].is_set && !policy->secrets[1].is_hidden);
+		policy_free(policy);
+	}
 }
 
 static void one_fixed_address_is_found(void **state)
@@ -174,6 +271,8 @@ static void what_is_missing_denies(void **state)
 #define NAMED(name)                                                                                \
 	"sallyport: 1\nrules: [{allow: x.example}]\nsecrets:\n  " name ":\n    from: env\n"        \
 	"    use: [{at: x.example, slot: header A}]\n"
+#define SETTING(value)                                                                             \
+	"sallyport: 1\nsecrets: {S: {from: env}}\nrules: [{allow: x.example, set: " value "}]\n"
 #define NETWORK(value) "sallyport: 1\nrules: [{allow: x.example}]\nnetwork: " value "\n"
 
 static const struct {
@@ -188,7 +287,8 @@ static const struct {
 	{"- sallyport: 1", "error: a policy must be a mapping, not a list"},
 	{"sallyport", "error: a policy must be a mapping, not text"},
 	{"sallyport: 1\nrule: []", "did you mean \"rules\"?"},
-	{"sallyport: 1\nbanana: []", "known keys: sallyport, name, secrets, rules, network, mode"},
+	{"sallyport: 1\nbanana: []",
+	 "known keys: sallyport, name, secrets, rules, include, network, mode"},
 	{"sallyport: 1\nname: a b", "error: a policy's name has letters"},
 	{"sallyport: 1\nname: {a: b}", "error: \"name\" must be a name, not a mapping"},
 	{"sallyport: 1\nmode: enforced", "did you mean \"enforce\"?"},
@@ -197,7 +297,6 @@ static const struct {
 	{"sallyport: 1\naudit: {}", "error: \"audit\" needs \"when_full\""},
 	{"sallyport: 1\naudit: {when_full: stop}", "\"when_full\" must be block or continue"},
 	{"sallyport: 1\naudit: block", "\"audit\" must be a mapping, not text"},
-	{"sallyport: 1\ninclude: x", "error: \"include\" is not yet supported"},
 	{"sallyport: 1\nlimits: {}", "error: \"limits\" is not yet supported"},
 	{"sallyport: 1\ncredentials: {}", "error: \"credentials\" is not yet supported"},
 	{"sallyport: 1\nrules:\n", "error: \"rules\" has no value"},
@@ -233,9 +332,81 @@ static const struct {
 	{RULES "- {allow: tls://x.example, methods: GET}", "error: a tls:// target has no methods"},
 	{RULES "- {allow: x.example, json: []}", "error: \"json\" is not yet supported"},
 	{RULES "- {allow: x.example, limits: {}}", "error: \"limits\" is not yet supported"},
-	{RULES "- {allow: x.example, set: {}}", "error: \"set\" is not yet supported"},
-	{RULES "- {allow: x.example, credentials: x}", "\"credentials\" is not yet supported"},
-	{RULES "- {allow: x.example, websocket: true}", "\"websocket\" is not yet supported"},
+	/* Fields that a rule sets. */
+	{RULES "- {allow: x.example, set: X}", "error: \"set\" must be a mapping from names of"},
+	{RULES "- {allow: x.example, set: {}}", "error: a rule sets 1 to 16 fields, not 0"},
+	{RULES "- {allow: x.example, set: {Host: '{S}'}}",
+	 ":3:28: error: this field says where the request goes"},
+	{RULES "- {allow: x.example, set: {connection: '{S}'}}",
+	 "error: this field is for one hop"},
+	{RULES "- {allow: x.example, set: {Content-Length: '{S}'}}",
+	 "this field frames the message"},
+	{RULES "- {allow: x.example, set: {Sec-WebSocket-Protocol: '{S}'}}", "handshake of the"},
+	{RULES "- {allow: x.example, set: {'X Y': '{S}'}}", "this is not the name of a field"},
+	{SETTING("{X: '{S}', x: '{S}'}"), ":3:44: error: x is set twice"},
+	{SETTING("{X: ['{S}']}"), "error: the value of a field is text, not a list"},
+	{SETTING("{X: Bearer S}"), ":3:37: error: there is no secret in this"},
+	{SETTING("{X: '{{S}}'}"), "error: there is no secret in this"},
+	{SETTING("{X: 'Bearer {S'}"), ":3:45: error: this brace is not closed"},
+	{SETTING("{X: '{S}}'}"), ":3:41: error: this brace closes nothing"},
+	{SETTING("{X: '{ S }'}"), ":3:38: error: braces hold the name of a secret"},
+	{SETTING("{X: '{}'}"), "error: braces hold the name of a secret"},
+	{SETTING("{X: '{S:{S}}'}"), "error: braces hold the name of a secret"},
+	{SETTING("{X: '{random:32}'}"), "error: braces hold the name of a secret"},
+	{SETTING("{X: ' {S}'}"), "error: the value of a field cannot start or end with a space"},
+	{SETTING("{X: '{S} '}"), "error: the value of a field cannot start or end with a space"},
+	{SETTING("{X: '\xc3\xa4{S}'}"), "error: the value of a field is ASCII"},
+	{SETTING("{X: '{T}'}"), ":3:39: error: there is no secret T"},
+	{SETTING("{X: '{SECRETS}'}"), "= secrets are defined under \"secrets\""},
+	{"sallyport: 1\nrules: [{allow: x.example, set: {X: '{OPENAI_APIKEY}'}}]\nsecrets:\n"
+	 "  OPENAI_API_KEY: {from: env}\n",
+	 "= did you mean OPENAI_API_KEY?"},
+	{"sallyport: 1\nrules: [{allow: x.example, set: {X: '{OPENAI_APIKEY}'}}]\nsecrets:\n"
+	 "  OPENAI_API_KEY: {from: env}\n",
+	 ":4:3: error: a secret needs \"use\": a list of uses"},
+	{"sallyport: 1\nrules: [{deny: x.example, set: {X: '{S}'}}]\nsecrets: {S: {from: env}}",
+	 ":2:27: error: a denial sets nothing"},
+	{"sallyport: 1\nrules: [{allow: tls://x.example, set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 "error: \"set\" has no effect on a tls:// target"},
+	{"sallyport: 1\nrules: [{allow: [x.example, http://x.example], set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 ":2:29: error: a field can only be set from a secret on https"},
+	{"sallyport: 1\nrules: [{allow: '*', wide: true, set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 "error: anybody can get a name that this matches"},
+	{"sallyport: 1\nrules: [{allow: '*.co.uk', wide: true, set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 "error: anybody can get a name that this matches"},
+	{"sallyport: 1\nrules: [{allow: '*.github.io', set: {X: '{S}'}}]\nsecrets: {S: {from: "
+	 "env}}",
+	 "error: anybody can get a name that this matches"},
+	{"sallyport: 1\nrules: [{allow: x.example, methods: [GET, TRACE], set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env}}",
+	 "error: TRACE would send the secret back"},
+	{"sallyport: 1\nrules: [{allow: x.example, set: {X: '{S}'}}]\n"
+	 "secrets: {S: {from: env, use: []}}",
+	 "error: a secret has 1 to 64 uses, not 0"},
+	{RULES "- {allow: x.example, credentials: our}",
+	 ":3:35: error: \"credentials\" must be any, ours or none, not \"our\""},
+	{RULES "- {allow: x.example, credentials: our}", "= did you mean \"ours\"?"},
+	{RULES "- {allow: x.example, credentials: {}}", "must be any, ours or none, not a mapping"},
+	{RULES "- {deny: x.example, credentials: none}",
+	 ":3:21: error: no credential passes a denial"},
+	{RULES "- {allow: tls://x.example, credentials: none}",
+	 "error: \"credentials\" has no effect on a tls:// target"},
+	{RULES "- {allow: [y.example, tls://x.example], credentials: any}",
+	 "error: \"credentials\" has no effect on a tls:// target"},
+	{RULES "- {allow: x.example, websocket: yes}",
+	 ":3:33: error: \"websocket\" must be true or false, not \"yes\""},
+	{RULES "- {deny: x.example, websocket: true}",
+	 ":3:21: error: a denial is for WebSockets too"},
+	{RULES "- {allow: tls://x.example, websocket: true}",
+	 "error: \"websocket\" has no effect on a tls:// target"},
+	{RULES "- {allow: x.example, websocket: true, methods: [POST]}",
+	 "error: a WebSocket is opened by GET, which is not among the methods"},
+	{RULES "- allow: wss://x.example", ":3:10: error: a WebSocket is opened by a request"},
+	{RULES "- allow: WS://x.example", "error: a WebSocket is opened by a request of HTTP"},
 	{RULES "- allow: tcp://x.example:1", "error: scheme \"tcp\" is not yet supported"},
 	/* Width. */
 	{RULES "- allow: '*'", "error: this allows every name there is"},
@@ -243,7 +414,8 @@ static const struct {
 	{RULES "- allow: '*.com'", "error: this allows every name below a public suffix"},
 	{RULES "- allow: 'http://*.co.uk/x'",
 	 "error: this allows every name below a public suffix"},
-	{RULES "- {allow: '*.com', wide: yes}", "error: \"wide\" must be true or false"},
+	{RULES "- {allow: '*.com', wide: yes}",
+	 "error: \"wide\" must be true or false, not \"yes\""},
 	{RULES "- {deny: '*.com', wide: true}", "error: a denial may be as wide as it likes"},
 	/* Secrets. */
 	{"sallyport: 1\nsecrets: [A]", "error: \"secrets\" must be a mapping from names"},
@@ -257,7 +429,12 @@ static const struct {
 	{"sallyport: 1\nsecrets: {A: {}}", "error: a secret needs \"from\""},
 	{"sallyport: 1\nsecrets: {A: {from: env}}",
 	 "error: a secret needs \"use\": a list of uses"},
-	{SECRET "    scrub: true", "error: \"scrub\" is not yet supported"},
+	{SECRET "    scrub: yes", "error: \"scrub\" must be true, fields or false, not \"yes\""},
+	{SECRET "    scrub: [true]", "\"scrub\" must be true, fields or false, not a list"},
+	{SECRET "    capture: fields", "error: \"capture\" must be true or false"},
+	{SECRET "    capture: true\n    scrub: false",
+	 ":4:3: error: new tokens can only be captured where all of a response is looked through"},
+	{SECRET "    capture: true\n    scrub: fields", "error: new tokens can only be captured"},
 	{SECRET "    misuse: ignore", "possible values: block, strict, strip, pass and kill"},
 	{SECRET "    misuse: blok", "did you mean \"block\"?"},
 	{SECRET "    placeholder: x", "error: a placeholder that could be guessed is none"},
@@ -292,7 +469,15 @@ static const struct {
 	{USE("[{at: '*', slot: header A}]"), "error: anybody can get a name that this matches"},
 	{USE("[{at: '*.com', slot: header A}]"), "error: anybody can get a name that this matches"},
 	{USE("[{at: '*.github.io', slot: header A}]"), "error: anybody can get a name"},
-	{USE("[{at: x.example, slot: query key}]"), "error: this slot is not yet supported"},
+	{USE("[{at: x.example, slot: bodi}]"),
+	 "= slots are: header NAME, basic user, basic password, cookie NAME, query NAME, path, "
+	 "form FIELD, json POINTER, body, ws, or ws POINTER"},
+	{USE("[{at: x.example, slot: header Cookie}]"), "= name the cookie, as in: cookie session"},
+	{USE("[{at: x.example, slot: json key}]"), ":6:33: error: a pointer starts with a slash"},
+	{USE("[{at: x.example, slot: json}]"), "error: the pointer is missing"},
+	{USE("[{at: x.example, slot: ws, methods: POST}]"),
+	 "error: a WebSocket is opened by GET, which is not among the methods"},
+	{USE("[{at: x.example, slot: [body]}]"), "error: \"slot\" must be header NAME, basic user"},
 	{USE("[{at: x.example, slot: header Host}]"), "error: this field says where"},
 	{USE("[{at: x.example, slot: header A, methods: TRACE}]"), "error: TRACE would send"},
 	{USE("[{at: x.example, slot: header A, wide: true}]"),
@@ -355,6 +540,10 @@ static void oddities_are_warned_of(void **state)
 		{RULES "- {allow: x.example, wide: true}", "warning: no target of this rule needs"},
 		{RULES "- allow: https://x.example/", "warning: this is the path \"/\" alone"},
 		{RULES "- allow: x.example/a%2Fb", "warning: servers read this path in 2 ways"},
+		{USE("[{at: x.example, slot: body}]"),
+		 ":6:16: warning: the secret can be put into anything that is sent here"},
+		{USE("[{at: x.example/a, slot: json /a/*/b}]"),
+		 "warning: a pointer has no wildcards: this is a member named \"*\""},
 		{NETWORK("{private: [127.0.0.0/8]}"), "warning: this is the host itself"},
 		{NETWORK("{private: [100.64.0.0/10]}"), "warning: 100.100.100.200"},
 		{NETWORK("{resolve: {y.example: 8.8.8.8}}"), "warning: no rule allows y.example"},
@@ -374,7 +563,7 @@ static void every_mistake_is_told_at_once(void **state)
 				       "- allow: x_y.example\n"
 				       "  methods: [get]\n"
 				       "secrets:\n"
-				       "  S: {from: env, use: [{at: x.example, slot: body}]}\n");
+				       "  S: {from: env, use: [{at: x.example, slot: bodi}]}\n");
 
 	(void)state;
 	assert_string_equal(
@@ -393,10 +582,11 @@ static void every_mistake_is_told_at_once(void **state)
 		       "    6 |   methods: [get]\n"
 		       "      |             ^^^\n"
 		       "      = did you mean GET?\n"
-		       "p.yaml:8:46: error: this slot is not yet supported\n"
-		       "    8 |   S: {from: env, use: [{at: x.example, slot: body}]}\n"
+		       "p.yaml:8:46: error: unknown slot\n"
+		       "    8 |   S: {from: env, use: [{at: x.example, slot: bodi}]}\n"
 		       "      |                                              ^^^^\n"
-		       "      = slots are: header NAME, basic user, basic password\n");
+		       "      = slots are: header NAME, basic user, basic password, cookie NAME, "
+		       "query NAME, path, form FIELD, json POINTER, body, ws, or ws POINTER\n");
 	free(shown);
 }
 
@@ -482,7 +672,7 @@ static void assert_file_says(const char *path, const char *part)
 	shown = diagnostics_render(&diagnostics);
 	assert_non_null(strstr(shown, part));
 	free(shown);
-	free((void *)(uintptr_t)diagnostics.source.ptr);
+	diagnostics_release(&diagnostics);
 }
 
 static void paths_start_at_the_folder_of_the_policy(void **state)
@@ -516,7 +706,7 @@ static void paths_start_at_the_folder_of_the_policy(void **state)
 	snprintf(expected, sizeof(expected), "%s/root.pem", folder);
 	assert_string_equal(policy->ca_files[0], expected);
 	policy_free(policy);
-	free((void *)(uintptr_t)diagnostics.source.ptr);
+	diagnostics_release(&diagnostics);
 
 	write_file(folder, "root.pem", "no certificate\n");
 	assert_file_says(path, "/p.yaml:8:16: error: ");
@@ -534,6 +724,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_part_of_the_language_is_read),
+		cmocka_unit_test(what_comes_back_is_scrubbed_unless_it_is_said),
+		cmocka_unit_test(fields_are_set_from_secrets),
 		cmocka_unit_test(one_fixed_address_is_found),
 		cmocka_unit_test(quotes_do_not_matter),
 		cmocka_unit_test(what_is_missing_denies),

@@ -260,6 +260,105 @@ static void secrets_go_where_they_are_bound_and_nowhere_else(void **state)
 	policy_free(policy);
 }
 
+static void a_websocket_needs_a_rule_that_says_so(void **state)
+{
+	struct policy *policy = fixture_load(
+		"sallyport: 1\n"
+		"secrets:\n"
+		"  S: {from: env, use: [{at: a.example/live, slot: ws /token},\n"
+		"                       {at: a.example/live, slot: header X}]}\n"
+		"rules:\n"
+		"- deny: a.example/live/admin\n"
+		"- allow: a.example\n"
+		"- {allow: [a.example/live/**, a.example/live], websocket: true, methods: [GET]}\n"
+		"- {allow: http://b.example/live, websocket: true}\n");
+	static const struct {
+		const char *request;
+		size_t rule;
+		const char *reason;
+	} rows[] = {
+		{"GET https://a.example/live", 2, NULL},
+		{"GET https://a.example/live/x", 2, NULL},
+		{"GET https://a.example/live/admin", 0, "rules[0] denies a.example/live/admin"},
+		{"GET https://a.example/x", 99, "rules[1] allows this path, but no WebSocket"},
+		{"GET https://a.example/live%2Fadmin", 0,
+		 "servers may read this path as /live/admin: rules[0] denies "
+		 "a.example/live/admin"},
+		{"GET http://b.example/live", 3, NULL},
+	};
+	const struct policy_use *uses[4];
+	struct policy_request request;
+	struct policy_verdict verdict;
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		request = *fixture_request(rows[i].request);
+		request.websocket = true;
+		policy_decide_request(policy, &request, &verdict);
+		assert_int_equal(verdict.allow, !rows[i].reason);
+		assert_int_equal(verdict.rule ? verdict.rule->index : 99, rows[i].rule);
+		if (rows[i].reason)
+			assert_string_equal(verdict.reason, rows[i].reason);
+	}
+	/* The same path without: the first rule is there again. */
+	request = *fixture_request("GET https://a.example/live");
+	policy_decide_request(policy, &request, &verdict);
+	assert_int_equal(verdict.rule->index, 1);
+	assert_int_equal(policy_find_uses(policy, &request, uses, 4), 1);
+	assert_int_equal(uses[0]->slot.kind, POLICY_SLOT_HEADER);
+	request.websocket = true;
+	assert_int_equal(policy_find_uses(policy, &request, uses, 4), 2);
+	assert_int_equal(uses[0]->slot.kind, POLICY_SLOT_WS);
+	policy_free(policy);
+}
+
+static void readings_are_treated_alike_or_refused(void **state)
+{
+	struct policy_verdict verdict;
+
+	struct policy *policy = fixture_load(
+		RULES "- {allow: a.example/v1/chat, credentials: none}\n"
+		      "- {allow: [a.example/v1/*, a.example/v1/x/**], credentials: none}\n"
+		      "- allow: [a.example, '*.b.example']\n");
+
+	(void)state;
+	assert_verdict(policy, "GET https://a.example/v1/chat", true, NULL);
+	assert_verdict(policy, "GET https://a.example/other%2Fpath", true, NULL);
+	/* One rule decides on /v1/x%2Fy, and another on /v1/x/y; they do the same. */
+	assert_verdict(policy, "GET https://a.example/v1/x%2Fy", true, NULL);
+	assert_verdict(policy, "GET https://a.example/v1%2Fchat", false,
+		       "servers may read this path in ways that rules[0] and rules[2] allow, "
+		       "which do not treat credentials alike");
+	fixture_decide(policy, "GET https://a.example/v1%2Fchat", &verdict);
+	assert_null(verdict.rule);
+	assert_verdict(policy, "GET https://a.example//v1/chat", false,
+		       "servers may read this path in ways that rules[0] and rules[2] allow, "
+		       "which do not treat credentials alike");
+	policy_free(policy);
+}
+
+static void readings_that_set_otherwise_are_refused(void **state)
+{
+	struct policy *policy = fixture_load(RULES "- {allow: a.example/v1/chat, set: {A: '{S}'}}\n"
+						   "- {allow: a.example/v2/**, set: {A: '{S}'}}\n"
+						   "- allow: a.example\n"
+						   "secrets: {S: {from: env}}\n");
+	struct policy_verdict verdict;
+
+	(void)state;
+	fixture_decide(policy, "GET https://a.example/v2/x%2Fy;z//", &verdict);
+	assert_true(verdict.allow);
+	assert_int_equal(verdict.rule->set_count, 1);
+	assert_ptr_equal(verdict.rule->sets[0].parts[0].secret, &policy->secrets[0]);
+	assert_verdict(policy, "GET https://a.example/v1;x/chat", false,
+		       "servers may read this path in ways that rules[0] and rules[2] allow, "
+		       "which do not treat credentials alike");
+	assert_verdict(policy, "GET https://a.example/v2%2Fchat", false,
+		       "servers may read this path in ways that rules[1] and rules[2] allow, "
+		       "which do not treat credentials alike");
+	policy_free(policy);
+}
+
 static void reasons_are_one_line_of_text_whatever_was_asked(void **state)
 {
 	struct policy *policy = fixture_load(RULES "- {allow: a.example/x, methods: GET}\n");
@@ -295,7 +394,8 @@ static void assert_suggestion(const char *request, const char *expected)
 
 static void a_suggestion_is_a_rule(void **state)
 {
-	char line[20];
+	char line[100];
+	struct policy_request request;
 
 	(void)state;
 	assert_suggestion("GET https://a.example/v1/x",
@@ -312,10 +412,14 @@ static void a_suggestion_is_a_rule(void **state)
 	assert_suggestion("FOO https://a.example/", "");
 	assert_suggestion("CONNECT https://a.example/", "");
 	assert_suggestion("get https://a.example/", "");
-	assert_int_equal(
-		policy_suggest(fixture_request("GET https://a.example/v1/x"), line, sizeof(line)),
-		0);
+	assert_int_equal(policy_suggest(fixture_request("GET https://a.example/v1/x"), line, 20),
+			 0);
 	assert_string_equal(line, "");
+	request = *fixture_request("GET https://a.example/live");
+	request.websocket = true;
+	policy_suggest(&request, line, sizeof(line));
+	assert_string_equal(line,
+			    "- allow: https://a.example/live; methods: [GET]; websocket: true");
 }
 
 /* Puts the suggestion into a policy, and asks again. */
@@ -373,6 +477,8 @@ static void compile(struct compiled *c, const struct reference_rule *rules, size
 		assert_int_equal(rc, 0);
 		c->rules[i].index = i;
 		c->rules[i].allow = rules[i].allow;
+		c->rules[i].websocket = rules[i].websocket;
+		c->rules[i].credentials = rules[i].credentials;
 		c->rules[i].targets = &c->targets[i];
 		c->rules[i].target_count = 1;
 		while (rest.len && slice_next_part(&rest, ' ', &method))
@@ -394,23 +500,31 @@ static void release(struct compiled *c)
 static void compare_request(const struct compiled *c, const struct reference_rule *rules,
 			    size_t count, const struct reference_request *asked)
 {
-	const struct policy_request *request;
+	struct policy_request request;
 	struct policy_verdict verdict;
 	char text[120];
 	bool allow = true;
-	size_t decided = 0;
+	size_t decided = 0, first = count;
 
 	snprintf(text, sizeof(text), "%s %s://%s:%u%s", asked->method,
 		 asked->https ? "https" : "http", asked->host, asked->port, asked->path);
-	request = fixture_request(text);
-	for (size_t i = request->path->reading_count; i-- > 0 && allow;) {
+	request = *fixture_request(text);
+	request.websocket = asked->websocket;
+	for (size_t i = request.path->reading_count; i-- > 0 && allow;) {
 		char reading[64];
 
-		snprintf(reading, sizeof(reading), "%.*s", SLICE_ARGS(request->path->readings[i]));
+		snprintf(reading, sizeof(reading), "%.*s", SLICE_ARGS(request.path->readings[i]));
 		decided = reference_decide(rules, count, asked, reading);
 		allow = decided < count && rules[decided].allow;
+		if (first == count)
+			first = decided;
+		/* Readings that are treated otherwise are not allowed together. */
+		if (allow && rules[decided].credentials != rules[first].credentials) {
+			allow = false;
+			decided = count;
+		}
 	}
-	policy_decide_request(&c->policy, request, &verdict);
+	policy_decide_request(&c->policy, &request, &verdict);
 	assert_int_equal(verdict.allow, allow);
 	assert_int_equal(verdict.rule ? verdict.rule->index : count, decided);
 	assert_true(allow || verdict.reason);
@@ -461,6 +575,9 @@ int main(void)
 		cmocka_unit_test(connections_are_routed_by_the_first_rule_about_them),
 		cmocka_unit_test(plain_http_is_only_where_a_rule_allows_it),
 		cmocka_unit_test(secrets_go_where_they_are_bound_and_nowhere_else),
+		cmocka_unit_test(a_websocket_needs_a_rule_that_says_so),
+		cmocka_unit_test(readings_are_treated_alike_or_refused),
+		cmocka_unit_test(readings_that_set_otherwise_are_refused),
 		cmocka_unit_test(reasons_are_one_line_of_text_whatever_was_asked),
 		cmocka_unit_test(a_suggestion_is_a_rule),
 		cmocka_unit_test(a_suggestion_allows_what_it_was_made_for),

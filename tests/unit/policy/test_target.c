@@ -91,7 +91,7 @@ static void all_else_is_refused_at_its_place(void **state)
 		{"postgres://a.example", "postgres", "not yet supported"},
 		{"mysql://a.example", "mysql", "not yet supported"},
 		{"redis://a.example", "redis", "not yet supported"},
-		{"wss://a.example", "wss", "not yet supported"},
+		{"wss://a.example", "wss", "a WebSocket is opened by a request of HTTP"},
 		{"https://", "https://", "no host"},
 		{"/x", "/x", "no host"},
 		{"https://user@a.example", "user@", "user information"},

@@ -20,12 +20,14 @@ struct reading {
 
 static void start(struct reading *reading, struct slice source)
 {
+	size_t nodes = 0;
+
 	arena_init(&reading->arena, 256 << 20);
 	diagnostics_init(&reading->diagnostics, "p", source);
 	reading->root = NULL;
 	reading->rc = source_check(source, &reading->diagnostics);
 	if (reading->rc == 0)
-		reading->rc = yaml_read(source, &reading->arena, &reading->diagnostics,
+		reading->rc = yaml_read(source, &reading->arena, &reading->diagnostics, &nodes,
 					&reading->root);
 }
 

@@ -141,6 +141,14 @@ static void user_and_password_are_slots_of_their_own(void **state)
 	assert_blocked("PASS", SECRET_IN_FIELD);
 }
 
+static void basic_slots_are_of_authorization_only(void **state)
+{
+	(void)state;
+	fixture_request(&f, "GET", "git.example.com", "/r.git", "");
+	fixture_field(&f, "X-Authorization", basic("x:" PLACEHOLDER("PASS")));
+	assert_blocked("PASS", SECRET_IN_BASIC);
+}
+
 static void percent_encoding_does_not_hide_it(void **state)
 {
 	(void)state;
@@ -190,6 +198,30 @@ static void stripping_does_not_close_up_to_another_one(void **state)
 	assert_true(slice_equal(f.message.query, SLICE_LITERAL("?k=")));
 }
 
+static void stripping_does_not_close_up_to_what_another_setting_refuses(void **state)
+{
+	static const char split[] = "ph-KEY-01234567" PLACEHOLDER("STRIP") "89abcdef";
+
+	(void)state;
+	fixture_request(&f, "GET", "api.example.com", "/v1/x", "");
+	fixture_field(&f, "X-Other", split);
+	assert_blocked("KEY", SECRET_IN_FIELD);
+	fixture_request(&f, "GET", "api.example.com", "/v1/x", "");
+	fixture_field(&f, "Authorization", basic(split));
+	assert_blocked("KEY", SECRET_IN_BASIC);
+	fixture_request(&f, "GET", "api.example.com", "/v1/x",
+			"?ph-KEY-01234567" PLACEHOLDER("STRIP") "89abcdef");
+	assert_blocked("KEY", SECRET_IN_QUERY);
+}
+
+static void a_field_name_is_refused_and_not_stripped(void **state)
+{
+	(void)state;
+	fixture_request(&f, "POST", "api.example.com", "/v1/x", "");
+	fixture_field(&f, "Transfer-" PLACEHOLDER("STRIP") "Encoding", "chunked");
+	assert_blocked("STRIP", SECRET_IN_FIELD_NAME);
+}
+
 static void stripping_leaves_what_is_bound(void **state)
 {
 	(void)state;
@@ -222,6 +254,13 @@ static void trailers_hold_no_secret(void **state)
 	assert_int_equal(secret_plan_trailers(&f.store, &trailers, &f.arena, &f.plan), 0);
 	assert_non_null(f.plan.refusal);
 	assert_int_equal(f.plan.refusal->place, SECRET_IN_TRAILER);
+
+	fixture_request(&f, "POST", "api.example.com", "/v1/x", "");
+	fixture_plan(&f);
+	trailers = (struct http_fields){0};
+	http_fields_add(&trailers, &f.arena, SLICE_LITERAL(PLACEHOLDER("KEY")), SLICE_LITERAL("x"));
+	assert_int_equal(secret_plan_trailers(&f.store, &trailers, &f.arena, &f.plan), 0);
+	assert_non_null(f.plan.refusal);
 }
 
 static void another_sandboxs_placeholder_is_just_text(void **state)
@@ -275,9 +314,12 @@ int main(void)
 		cmocka_unit_test(plain_http_gets_no_secret),
 		cmocka_unit_test(basic_is_decoded_and_encoded_anew),
 		cmocka_unit_test(user_and_password_are_slots_of_their_own),
+		cmocka_unit_test(basic_slots_are_of_authorization_only),
 		cmocka_unit_test(percent_encoding_does_not_hide_it),
 		cmocka_unit_test(misuse_is_dealt_with_as_each_secret_says),
 		cmocka_unit_test(stripping_does_not_close_up_to_another_one),
+		cmocka_unit_test(stripping_does_not_close_up_to_what_another_setting_refuses),
+		cmocka_unit_test(a_field_name_is_refused_and_not_stripped),
 		cmocka_unit_test(stripping_leaves_what_is_bound),
 		cmocka_unit_test(a_bound_secret_does_not_excuse_a_misused_one),
 		cmocka_unit_test(trailers_hold_no_secret),
