@@ -53,6 +53,7 @@ static void describe_secrets(const struct exchange *exchange, struct audit_recor
 		};
 	}
 	record->misuses_more = plan->misuses_more;
+	record->scrubbed = exchange->scrubbed;
 	/* A secret is in the record when it was sent, not when it would have been. */
 	for (size_t i = 0; exchange->head_sent && i < plan->item_count; i++) {
 		record->secrets[record->secret_count++] = (struct audit_secret){
