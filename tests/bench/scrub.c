@@ -207,13 +207,13 @@ int main(void)
 
 	make_secrets(items, 16);
 	if (rc == 0)
-		rc = scrubber_create(items, SECRETS, &scrubbers[3], NULL);
+		rc = scrubber_create(items, SECRETS, &scrubbers[2], NULL);
 	make_secrets(items, 40);
 	if (rc == 0)
 		rc = scrubber_create(items, 1, &scrubbers[1], NULL);
 	if (rc == 0)
-		rc = scrubber_create(items, SECRETS, &scrubbers[2], NULL);
-	printf("ns per byte     none (copy)        1 of 40      10 of 40      10 of 16 hits\n");
+		rc = scrubber_create(items, SECRETS, &scrubbers[3], NULL);
+	printf("ns per byte     none (copy)        1 of 40      10 of 16     10 of 40      hits\n");
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]) && rc == 0; i++) {
 		make_body(bodies[i].line);
 		rc = measure(bodies[i].name, (const struct scrubber *const *)scrubbers, 4);
