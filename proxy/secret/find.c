@@ -58,6 +58,24 @@ static size_t next_mark(struct slice text, size_t at)
 	return at;
 }
 
+/* Whether what is spelled at AT is in no form, by its first bytes: most is, and quickly told. The
+ * closer look (find_look.h) says the same of it. */
+static bool is_of_no_form(const struct find_index *index, struct slice text, size_t at)
+{
+	const unsigned char *next = (const unsigned char *)text.ptr + at;
+	int high, low;
+
+	if (text.len - at < 3)
+		return false;
+	if (next[0] == '\\')
+		return !ascii_is_alnum((char)next[1]) && index->strange[next[1]];
+	if (next[0] != '%')
+		return false;
+	high = ascii_hex_value((char)next[1]);
+	low = ascii_hex_value((char)next[2]);
+	return high >= 0 && low >= 0 && index->strange[high << 4 | low];
+}
+
 /* One that begins before START has its first spelled character no further than this. */
 static size_t limit_of(struct slice text, size_t start)
 {
@@ -83,6 +101,8 @@ bool finder_find_before(const struct finder *finder, struct slice text, size_t f
 	if (search.found)
 		searched.len = limit_of(text, search.best.start);
 	for (at = next_mark(searched, from); at < searched.len; at = next_mark(searched, at + 1)) {
+		if (is_of_no_form(&finder->index, searched, at))
+			continue;
 		search_mark(&search, at);
 		if (search.found)
 			searched.len = limit_of(text, search.best.start);
