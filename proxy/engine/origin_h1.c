@@ -72,7 +72,7 @@ static int write_head(struct origin_connection *connection, struct exchange *exc
 	struct writer out;
 	int rc = 0;
 
-	if (exchange->plan.item_count && !origin_connection_may_carry(connection, exchange))
+	if (exchange_carries_secret(exchange) && !origin_connection_may_carry(connection, exchange))
 		return ERROR_VERIFY;
 	out = writer_of(stream_stage_reserve(&connection->stream, H1_WRITE_MAX_BYTES),
 			H1_WRITE_MAX_BYTES);

@@ -79,7 +79,8 @@ static int send_request(struct origin *origin)
 	struct exchange *exchange = origin->exchange;
 	int rc;
 
-	if (exchange->plan.item_count && !origin_connection_may_carry(stream->connection, exchange))
+	if (exchange_carries_secret(exchange) &&
+	    !origin_connection_may_carry(stream->connection, exchange))
 		return ERROR_VERIFY;
 	stream->starting = true;
 	rc = write_head(stream, exchange);
