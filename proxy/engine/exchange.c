@@ -122,7 +122,7 @@ struct exchange *exchange_create(struct sandbox *sandbox, const struct client_fa
 
 bool exchange_carries_secret(const struct exchange *exchange)
 {
-	return exchange->plan.item_count > 0 || exchange_body_may_carry(&exchange->body);
+	return secret_plan_has_secrets(&exchange->plan) || exchange_body_may_carry(&exchange->body);
 }
 
 /* A record is reserved before anything is done that it would tell of. */

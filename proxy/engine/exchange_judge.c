@@ -145,10 +145,10 @@ static void describe_misuse(struct exchange *exchange, const struct secret_misus
 	const struct policy_use *use = &secret->uses[0];
 
 	snprintf(exchange->why, sizeof(exchange->why),
-		 "the placeholder of %s stands in the %s, where it is not bound to; it is bound to "
-		 "%.*s at "
-		 "%.*s%s%s",
-		 secret->name, secret_place_name(misuse->place), SLICE_ARGS(use->slot.text),
+		 "the placeholder of %s stands in the %s%s, where it is not bound to; it is bound "
+		 "to %.*s at %.*s%s%s",
+		 secret->name, secret_place_name(misuse->place),
+		 misuse->disguised ? ", in disguise" : "", SLICE_ARGS(use->slot.text),
 		 SLICE_ARGS(use->at.text), secret->use_count > 1 ? ", among others" : "",
 		 misuse->action == SECRET_KILLED ? "; for this, the sandbox is ended" : "");
 }
@@ -207,21 +207,45 @@ static bool begin_body(struct exchange *exchange, const struct path *path, struc
 	return exchange_body_begin(exchange, &asked, answer);
 }
 
+static bool refuse_too_many(struct answer *answer)
+{
+	return refuse(answer, 431, "the request has more placeholders than are supported");
+}
+
+/* What is left of a path that something was taken out of is judged like any other. */
+static bool settle_path(struct exchange *exchange, struct path *path, struct answer *answer)
+{
+	struct http_message *request = &exchange->request;
+	int rc;
+
+	do {
+		struct policy_request asked = question(exchange, path);
+
+		rc = secret_plan_begin(&exchange->plan, exchange->sandbox->policy, &asked);
+		if (rc == 0)
+			rc = secret_plan_path(&exchange->sandbox->secrets, request,
+					      &exchange->plan);
+		if (rc == 1 &&
+		    (!canonicalise(exchange, path, answer) || !decide(exchange, path, answer)))
+			return false;
+	} while (rc == 1);
+	return rc < 0 ? refuse_too_many(answer) : true;
+}
+
 static bool plan_secrets(struct exchange *exchange, struct path *path, struct answer *answer)
 {
 	struct http_message *request = &exchange->request;
-	struct policy_request asked = question(exchange, path);
-	int rc = secret_plan_make(&exchange->sandbox->secrets, exchange->sandbox->policy, &asked,
-				  request, &exchange->plan);
+	const struct policy_rule *rule;
+	int rc = 0;
 
-	if (rc < 0)
-		return refuse(answer, 431, "the request has more placeholders than are supported");
-	if (!check_misuse(exchange, answer))
+	if (!settle_path(exchange, path, answer))
 		return false;
-	if (request->path.ptr == path->text.ptr)
-		return true;
-	/* Something was taken out of the path: what is left is judged like any other. */
-	return canonicalise(exchange, path, answer) && decide(exchange, path, answer);
+	rule = exchange->verdict.allow ? exchange->verdict.rule : NULL;
+	if (rule)
+		rc = secret_plan_set(rule, request, &exchange->plan);
+	if (rc == 0)
+		rc = secret_plan_make(&exchange->sandbox->secrets, request, &exchange->plan);
+	return rc < 0 ? refuse_too_many(answer) : check_misuse(exchange, answer);
 }
 
 /* The connection was refused when its name was known; what would allow this very request can be
