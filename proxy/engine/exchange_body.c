@@ -165,14 +165,14 @@ static struct stage *make_slot_stage(struct exchange_body *body)
 {
 	switch (body->type) {
 	case SLOTS_BODY_JSON:
-		return slots_json_stage(&body->owner);
+		return slots_json_stage(&body->owner, POLICY_SLOT_JSON);
 	case SLOTS_BODY_FORM:
 		return slots_form_stage(&body->owner);
 	case SLOTS_BODY_MULTIPART:
 		return slots_multipart_stage(&body->owner,
 					     slice_of(body->boundary, body->boundary_bytes));
 	default:
-		return slots_text_stage(&body->owner);
+		return slots_text_stage(&body->owner, POLICY_SLOT_BODY);
 	}
 }
 
