@@ -134,6 +134,7 @@ for await (const piece of answer.body) process.stdout.write(piece);
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nF")
         self.assert_printed_soon(process, b"F")
         connection.sendall(b"x" * 999999)
+        self.assert_printed_soon(process, b"x" * 999999)
         self.assertEqual(process.wait(10), 0)
 
     def test_pieces_of_an_upload_reach_the_origin_one_by_one(self):
