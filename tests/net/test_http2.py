@@ -16,7 +16,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 SECRET = "sk-proj-0123456789abcdefghijklmnop"
 POLICY = f"""
 secrets:
-  KEY: {{from: env, use: [{{at: {HOST}, slot: header Authorization}}, {{at: {OLD}, slot: header Authorization}}]}}
+  KEY: {{from: env, scrub: false, use: [{{at: {HOST}, slot: header Authorization}}, {{at: {OLD}, slot: header Authorization}}]}}
 rules:
   - {{deny: "https://{HOST}/denied/**", reason: no}}
   - allow: [{HOST}, {OTHER}, {OLD}]
