@@ -1,4 +1,5 @@
 /* HTTP/2 on the client's leg: an exchange for each stream. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -17,7 +18,8 @@ struct client_h2 {
 	struct h2_session session;
 	struct client *client;
 	struct grave grave;
-	bool looks; /* at late streams; else it waits for the first one */
+	bool looks;   /* at late streams; else it waits for the first one */
+	bool accused; /* what the client does wrong is in the log */
 };
 
 struct client_stream {
@@ -224,6 +226,26 @@ static void set_deadline(struct client_h2 *h2)
 	deadline_set(&h2->client->deadline, has_streams ? LOOK_SECONDS : TIMEOUT_IDLE);
 }
 
+/* The client breaks the protocol, or asks for nothing but work. */
+static void accuse(struct client *client, const char *reason)
+{
+	if (client->h2->accused)
+		return;
+	client->h2->accused = true;
+	/* Whatever was logged of its requests, this is logged too. */
+	client->recorded = false;
+	client_record(client, AUDIT_TLS, false, reason);
+}
+
+static void accuse_of(struct client *client, uint32_t error)
+{
+	char reason[128];
+
+	snprintf(reason, sizeof(reason), "the client breaks the HTTP/2 protocol (%s)",
+		 nghttp2_http2_strerror(error));
+	accuse(client, reason);
+}
+
 static void on_settled(struct h2_session *session)
 {
 	struct client_h2 *h2 = container_of(session, struct client_h2, session);
@@ -231,12 +253,14 @@ static void on_settled(struct h2_session *session)
 
 	if (client->state != CLIENT_SERVING)
 		return;
+	if (session->error != NGHTTP2_NO_ERROR)
+		accuse_of(client, session->error);
 	if (h2_session_is_over(session)) {
 		client_linger(client);
 		return;
 	}
 	set_deadline(h2);
-	if (buffer_length(&client->stream.out) > UNREAD_MAX_BYTES)
+	if (buffer_length(&client->stream.out) > UNREAD_MAX_BYTES || h2_session_is_behind(session))
 		stream_pause(&client->stream);
 }
 
@@ -289,14 +313,6 @@ void client_h2_free(struct client *client, const char *why)
 	engine_bury(client->sandbox->engine, &h2->grave, release);
 }
 
-/* The client breaks the protocol, or asks for nothing but work. */
-static void refuse(struct client *client, const char *reason)
-{
-	/* Whatever was logged of its requests, this is logged too. */
-	client->recorded = false;
-	client_record(client, AUDIT_TLS, false, reason);
-}
-
 void client_h2_read(struct client *client)
 {
 	struct engine *engine = client->sandbox->engine;
@@ -316,12 +332,12 @@ void client_h2_read(struct client *client)
 		}
 		total += (size_t)got;
 		if (h2_session_receive(session, slice_of(engine->read, (size_t)got)) < 0) {
-			refuse(client, "the client breaks the HTTP/2 protocol");
+			accuse(client, "the client breaks the HTTP/2 protocol");
 			client_close(client, false);
 			return;
 		}
 		if (session->flooded && !was_flooded)
-			refuse(client, "the client floods the connection with HTTP/2 frames that "
+			accuse(client, "the client floods the connection with HTTP/2 frames that "
 				       "ask for nothing");
 	}
 }
@@ -350,7 +366,7 @@ void client_h2_late(struct client *client)
 	double at = ev_now(client->sandbox->engine->loop);
 
 	if (session->head_begun_at > 0 && at - session->head_begun_at > TIMEOUT_HEAD) {
-		refuse(client, "a header section did not come in time");
+		accuse(client, "a header section did not come in time");
 		client_close(client, true);
 		return;
 	}

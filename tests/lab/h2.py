@@ -346,6 +346,45 @@ def inside_source():
         return file.read()
 
 
+def strike(client, data, streams=(1,), patience=5, settings=None, preface=True):
+    """Sends DATA behind the preface over CLIENT (of the puppet) and looks at what comes of it, once STREAMS are done with:
+    (whether a PING is answered then, GOAWAY's code, {stream: (status, body, reset's code, whether it ended)}, how it ended)."""
+    client.socket.settimeout(patience)
+    peer = Peer(client.send, client.receive, True, settings, preface)
+    lives = peer.send(data)
+    try:
+        peer.until(lambda: all(n in peer.streams and (peer.streams[n].has_ended or peer.streams[n].reset is not None) for n in streams)
+                   or (peer.goaway and peer.goaway[1]))
+        lives = not (peer.goaway and peer.goaway[1]) and peer.await_pong(b"are you?")
+        if not lives:
+            peer.to_end()
+    except TimeoutError:
+        lives = "timeout"
+    except Exception as error:
+        lives = repr(error)
+    found = {}
+    for number, stream in peer.streams.items():
+        finals = [h[":status"] for h in stream.heads if not h.get(":status", "1").startswith("1")]
+        found[number] = (int(finals[0]) if finals else None, bytes(stream.body)[:300], stream.reset, stream.has_ended)
+    client.reset()
+    return lives, peer.goaway[1] if peer.goaway else None, found, client.how or peer.how
+
+
+def strike_all(inside, cases, workers=12):
+    """Each of CASES, (host, bytes, options of strike()), over a connection of its own from the puppet INSIDE."""
+    if not getattr(inside, "knows_h2", False):
+        inside.run(inside_source() + "\npeers = {}\n")
+        inside.knows_h2 = True
+    return inside.run("""
+from concurrent.futures import ThreadPoolExecutor
+def one(case):
+    host, data, options = case
+    return strike(Client(host, alpn=["h2"]), data, **options)
+with ThreadPoolExecutor(workers) as pool:
+    result = list(pool.map(one, cases))
+""", cases=cases, workers=workers)
+
+
 class RemotePeer:
     """The methods of a Peer in the sandbox."""
 
