@@ -122,8 +122,6 @@ static int on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, voi
 	    (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
 	stream->sent = true;
-	if (stream->reset_when_sent)
-		nghttp2_submit_rst_stream(codec, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
 	return 0;
 }
 
@@ -496,8 +494,6 @@ void h2_stream_ignore(struct h2_stream *stream)
 	stream->ignores = true;
 	if (held) {
 		nghttp2_session_consume_connection(session->codec, held);
-		if (!stream->closed)
-			nghttp2_session_consume_stream(session->codec, stream->id, held);
 		session->held_bytes -= held;
 		buffer_free(&stream->held);
 	}
@@ -515,13 +511,6 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t code)
 	stream->finished = true;
 	h2_stream_ignore(stream);
 	engine_put_off(session->engine, &session->chore);
-}
-
-void h2_stream_reset_when_sent(struct h2_stream *stream)
-{
-	if (stream->sent && !stream->closed)
-		h2_stream_reset(stream, NGHTTP2_NO_ERROR);
-	stream->reset_when_sent = true;
 }
 
 void h2_stream_stop(struct h2_stream *stream, bool stop)
