@@ -381,6 +381,8 @@ void exchange_response(struct exchange *exchange, struct http_message *response)
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	/* It would advertise HTTP/3, for which there is no way out (design section 1). */
 	http_fields_remove(&response->fields, FIELD_ALT_SVC);
+	/* Which answers are our own is for us to say. */
+	http_fields_remove(&response->fields, FIELD_SALLYPORT_VERDICT);
 	if (response->status < 200) {
 		respond_informational(exchange, response);
 		return;

@@ -21,6 +21,7 @@ static const struct {
 	{SLICE_LITERAL("proxy-authenticate"), FIELD_PROXY_AUTHENTICATE},
 	{SLICE_LITERAL("proxy-authorization"), FIELD_PROXY_AUTHORIZATION},
 	{SLICE_LITERAL("proxy-connection"), FIELD_PROXY_CONNECTION},
+	{SLICE_LITERAL("sallyport-verdict"), FIELD_SALLYPORT_VERDICT},
 	{SLICE_LITERAL("set-cookie"), FIELD_SET_COOKIE},
 	{SLICE_LITERAL("te"), FIELD_TE},
 	{SLICE_LITERAL("trailer"), FIELD_TRAILER},
