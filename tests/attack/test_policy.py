@@ -186,7 +186,7 @@ rules: [{{deny: https://good.example/denied, reason: "$(touch {trace}) {{{{7*7}}
         self.refused_at_load("rules:\n  - {allow: good.example, methods: [GET, POST]}\n  - {deny: good.example, methods: POST}\n", ":5:")
         _, inside = self.enter("rules:\n  - deny: inner.wide.example\n  - deny: https://good.example/private/**\n  - allow: ['*.wide.example', good.example]\n")
         self.assertEqual([self.status(inside, *target) for target in (("inner.wide.example",), ("a.wide.example",), ("good.example", "/private/x"), ("good.example", "/%70rivate/x"),
-                                                                      ("good.example", "/a/../private/x"), ("good.example", "/x"))][::1],
+                                                                      ("good.example", "/a/../private/x"), ("good.example", "/x"))],
                          [403, 502, 403, 403, 403, 200])  # a.wide.example is allowed, and nobody knows it
         self.assertNotIn(b"private", origin.since(self.mark, "good.example"))
 
@@ -372,6 +372,53 @@ class Log(Attack):
 
 
 class Bounds(Attack):
+    def test_N14_connections_without_end_hurt_none_but_who_opened_them(self):
+        """More than one sandbox may have, half of them silent; another sandbox is served all the while, and so is this one again."""
+        box, inside = self.enter("rules: [{allow: good.example}]")
+        _, other = self.enter("rules: [{allow: good.example}]")
+
+        def flood():
+            def hold(count, ready, go):
+                held = []
+                for i in range(count):
+                    try:
+                        held.append(connect("good.example", 443, 20))
+                        if i % 2:
+                            held[-1].sendall(b"\x16\x03\x01\x02\x00\x01")
+                    except OSError:
+                        pass
+                os.write(ready, b"x")
+                os.read(go, 1)
+                os._exit(0)
+            ready, go, pids = os.pipe(), os.pipe(), []
+            for _ in range(10):
+                if (pid := os.fork()) == 0:
+                    hold(900, ready[1], go[0])
+                pids.append(pid)
+            for _ in pids:
+                os.read(ready[0], 1)
+            globals()["flooding"] = pids, go
+            return True
+
+        def over():
+            pids, go = globals()["flooding"]
+            os.write(go[1], b"x" * len(pids))
+            for pid in pids:
+                os.waitpid(pid, 0)
+        # "globals" of a function that is sent are its own: both are taught.
+        inside.teach(flood, over)
+
+        def start():
+            return flood()
+
+        def stop():
+            over()
+        self.assertTrue(inside.do(start, timeout=120))
+        self.assertEqual(self.status(other, "good.example"), 200)
+        inside.do(stop)
+        self.assertEqual(wait_until(lambda: self.status(inside, "good.example"), what="an answer"), 200)
+        self.assertTrue([r for r in box.records(verdict="deny") if "connections" in (r.get("reason") or "")])
+
     def test_C14_slow_clients_are_ended_and_keep_nobody_waiting(self):
         _, inside = self.enter("rules: [{allow: good.example}]")
 

@@ -2,9 +2,8 @@
 
 The real values are searched for in everything that an origin, the wire, the sandbox, the log, the terminal or a process shows.
 
-Open: S1 to S6 (responses are not scrubbed yet: one test shows it, and is expected to fail). Not here: S11 and S15 (bodies are no slot
-yet; what must be inspected and is coded is refused, below), S17 to S20 and S26 (no signing, no capture, no control API yet), S22
-(test_tls_client_side.py), S23 (test_tls_origin_side.py), S28 (the default is not fatal: `block` below), S31 and S32 (no WebSocket and
+Open: S1 to S6 (responses are not scrubbed yet: one test shows it, and is expected to fail). Not here: S11 (bodies are no slot yet), S17 to S20 and S26 (no signing, no capture, no control API yet), S22
+(test_tls_client_side.py), S23 (test_tls_origin_side.py), S31 and S32 (no WebSocket and
 no database is spoken).
 """
 import base64
@@ -154,7 +153,7 @@ class Secrets(unittest.TestCase):
             done = Sandbox(world, f"secrets: {{KEY: {{from: env, use: [{{at: bound.example, slot: header {name}}}]}}}}\nrules: [{{allow: bound.example}}]").run(["true"], env=ENVIRONMENT)
             self.assertEqual(done.returncode, 125, name)
 
-    def test_S7_in_a_body_it_is_text_or_refused_as_the_policy_says(self):
+    def test_S7_S15_S28_P13_P14_in_a_body_it_is_text_or_refused_as_the_policy_says(self):
         post = lambda name, prefix="": request("bound.example", method="POST", body=(prefix + token[name]).encode())
         self.inert([("bound.example", post("KEY")), ("bound.example", post("PASS", "a=")), ("other.example", request("other.example", method="POST", body=token["KEY"].encode()))])
         self.assertIn(token["KEY"].encode(), self.since("bound.example"))
@@ -263,7 +262,7 @@ class Secrets(unittest.TestCase):
             else:
                 self.assertEqual(leaks(seen), [])
 
-    def test_S9_placeholders_cannot_be_guessed(self):
+    def test_S9_S29_placeholders_cannot_be_guessed(self):
         names = [f"K{i}" for i in range(60)]
         shapes = {"sk-proj-": "sk-proj-" + "a" * 40, "ghp_": "ghp_" + "b" * 36, "": "z" * 40}
         secrets = "\n".join(f"  {name}: {{from: {{env: V{i % 3}}}, use: [{{at: bound.example, slot: header X-{name}}}]}}" for i, name in enumerate(names))
