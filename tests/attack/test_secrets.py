@@ -139,6 +139,16 @@ class Secrets(unittest.TestCase):
         self.assertIn(VALUES["ONE"].encode(), self.since("bound.example"))
         self.refused([("bound.example", request("bound.example", one, target=path)) for path in ("/one/a%2Fb", "/one//x", "/one/a/b", "/one", "/one;/x", "/one/a%2fb;c")])
 
+    def test_S7_a_path_that_stripping_makes_another_is_one_that_the_slot_is_for(self):
+        """What is left of `/v1/PLACEHOLDER../v2` once the placeholder is taken out leads out of /v1."""
+        for path in ("/v1/{}../v2/x", "/v1/x/{0}../{0}../v2/x", "/v1/.{}./v2/x", "/v1/{}%2e%2e/v2/x"):
+            raw = inside.do(send, "bound.example", request("bound.example", f"Authorization: Bearer {token['KEY']}", target=path.format(token["STRIP"])))
+            self.assertIn(statuses(raw), ([403], [400]), path)
+            self.assertEqual(self.since("bound.example"), b"", path)
+        raw = inside.do(send, "bound.example", request("bound.example", f"Authorization: Bearer {token['KEY']}", target=f"/v1/{token['STRIP']}x"))
+        self.assertEqual(statuses(raw), [200])
+        self.assertIn(f"GET /v1/x HTTP/1.1\r\nHost: bound.example\r\nAuthorization: Bearer {VALUES['KEY']}".encode(), self.since("bound.example"))
+
     def test_S7_S33_a_placeholder_in_every_other_place(self):
         key, strict = token["KEY"], token["STRICT"]
         coded = base64.b64encode(f"{key}:x".encode()).decode()
