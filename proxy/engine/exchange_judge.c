@@ -224,8 +224,15 @@ static bool plan_secrets(struct exchange *exchange, struct path *path, struct an
 		return false;
 	if (request->path.ptr == path->text.ptr)
 		return true;
-	/* Something was taken out of the path: what is left is judged like any other. */
-	return canonicalise(exchange, path, answer) && decide(exchange, path, answer);
+	/* Something was taken out of the path: what is left is judged like any other, and may be
+	 * out of the secrets' reach. */
+	if (!canonicalise(exchange, path, answer) || !decide(exchange, path, answer))
+		return false;
+	asked = question(exchange, path);
+	return secret_plan_holds(&exchange->plan, exchange->sandbox->policy, &asked) ||
+	       refuse(answer, 403,
+		      "without the placeholder that was taken out of it, the path is one that the "
+		      "request's secrets are not bound to");
 }
 
 /* The connection was refused when its name was known; what would allow this very request can be

@@ -441,6 +441,27 @@ int secret_plan_make(const struct secret_store *store, const struct policy *poli
 	return rc;
 }
 
+bool secret_plan_holds(const struct secret_plan *plan, const struct policy *policy,
+		       const struct policy_request *request)
+{
+	struct uses uses;
+
+	if (plan->item_count == 0)
+		return true;
+	uses.count = policy_find_uses(policy, request, uses.list, SECRET_USES_MAX);
+	if (uses.count > SECRET_USES_MAX)
+		return false;
+	for (size_t i = 0; i < plan->item_count; i++) {
+		size_t at = 0;
+
+		while (at < uses.count && uses.list[at] != plan->items[i].use)
+			at++;
+		if (at == uses.count)
+			return false;
+	}
+	return true;
+}
+
 int secret_plan_trailers(const struct secret_store *store, struct http_fields *trailers,
 			 struct arena *arena, struct secret_plan *plan)
 {

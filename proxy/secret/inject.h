@@ -90,6 +90,11 @@ int secret_plan_make(const struct secret_store *store, const struct policy *poli
 		     const struct policy_request *request, struct http_message *message,
 		     struct secret_plan *plan);
 
+/* Whether what is planned may be put into REQUEST, whose path is another than when the plan was
+ * made: something was taken out of it. */
+bool secret_plan_holds(const struct secret_plan *plan, const struct policy *policy,
+		       const struct policy_request *request);
+
 /* Looks at the trailers of a request: every placeholder there is a misuse. */
 int secret_plan_trailers(const struct secret_store *store, struct http_fields *trailers,
 			 struct arena *arena, struct secret_plan *plan);
