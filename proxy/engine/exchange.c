@@ -466,6 +466,8 @@ void exchange_response(struct exchange *exchange, struct http_message *response)
 		fail(exchange, 502, why);
 		return;
 	}
+	/* Which answers are our own is for us to say. */
+	http_fields_remove(&response->fields, FIELD_SALLYPORT_VERDICT);
 	if (response->status < 200) {
 		respond_informational(exchange, response);
 		return;
