@@ -119,4 +119,67 @@ static inline int slots_run(struct slots_test *test, struct stage *stage, struct
 	return rc;
 }
 
+/* However TEXT is cut, EXPECTED comes out of the stages that MAKE makes, and the judge is asked
+ * ASKED. */
+static inline void slots_assert(struct slots_test *test,
+				struct stage *(*make)(const struct slots_test *test),
+				struct slice text, struct slice expected, const char *asked)
+{
+	for (size_t cut = 0; cut <= text.len; cut++) {
+		struct buffer out;
+		size_t first = cut ? cut : 1, then = cut ? text.len : 1;
+		int rc = slots_run(test, make(test), text, first, then, &out);
+
+		assert_int_equal(rc, STAGE_END);
+		if (!slice_equal(buffer_slice(&out), expected))
+			fail_msg("%.*s cut at %zu: %.*s", SLICE_ARGS(text), cut,
+				 SLICE_ARGS(buffer_slice(&out)));
+		if (strcmp(test->asked, asked) != 0)
+			fail_msg("%.*s cut at %zu: %s", SLICE_ARGS(text), cut, test->asked);
+		buffer_free(&out);
+	}
+}
+
+/* TEXT is refused, and no placeholder in it goes on. */
+static inline void slots_assert_refused(struct slots_test *test,
+					struct stage *(*make)(const struct slots_test *test),
+					struct slice text)
+{
+	for (size_t cut = 1; cut <= text.len; cut++) {
+		struct buffer out;
+
+		assert_int_equal(slots_run(test, make(test), text, cut, cut, &out), ERROR_DENIED);
+		assert_int_equal(slice_find(buffer_slice(&out), SLICE_LITERAL(SLOTS_PLACEHOLDER)),
+				 buffer_length(&out));
+		buffer_free(&out);
+	}
+}
+
+struct slots_attempt {
+	struct slots_test *test;
+	struct stage *(*make)(const struct slots_test *test);
+	struct slice pieces[2];
+};
+
+/* Rewrites ATTEMPT's two pieces, for allocation_try_all(). */
+static inline int slots_try(void *context)
+{
+	const struct slots_attempt *attempt = context;
+	struct stage *stage = attempt->make(attempt->test);
+	int rc = stage ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < 2 && rc >= 0; i++) {
+		struct slice piece = attempt->pieces[i];
+		uint8_t room[STAGE_OUT_BYTES];
+		struct writer out = writer_of(room, sizeof(room));
+
+		rc = stage->ops->step(stage, &piece, i == 1, &out);
+		if (rc < 0)
+			assert_string_equal(stage->why, "out of memory");
+	}
+	if (stage)
+		stage->ops->free(stage);
+	return rc;
+}
+
 #endif

@@ -3,24 +3,14 @@
 
 #define VALUE_IN_JSON "r\\\"e\\\\a&l=v %a+l\xc3\xbc"
 
-/* However TEXT is cut, EXPECTED comes out and the judge is asked ASKED. */
-static void assert_rewritten(struct slots_test *test, enum policy_slot_kind kind, struct slice text,
-			     const char *expected, const char *asked)
+static struct stage *make(const struct slots_test *test)
 {
-	for (size_t cut = 0; cut <= text.len; cut++) {
-		struct buffer out;
-		size_t first = cut ? cut : 1, then = cut ? text.len : 1;
-		int rc = slots_run(test, slots_json_stage(&test->owner, kind), text, first, then,
-				   &out);
+	return slots_json_stage(&test->owner, POLICY_SLOT_JSON);
+}
 
-		assert_int_equal(rc, STAGE_END);
-		if (!slice_equal(buffer_slice(&out), slice_from_text(expected)))
-			fail_msg("%.*s cut at %zu: %.*s", SLICE_ARGS(text), cut,
-				 SLICE_ARGS(buffer_slice(&out)));
-		if (strcmp(test->asked, asked) != 0)
-			fail_msg("%.*s cut at %zu: %s", SLICE_ARGS(text), cut, test->asked);
-		buffer_free(&out);
-	}
+static struct stage *make_message(const struct slots_test *test)
+{
+	return slots_json_stage(&test->owner, POLICY_SLOT_WS);
 }
 
 #define P SLOTS_PLACEHOLDER
@@ -71,10 +61,10 @@ static void values_are_put_in_where_they_stand_and_nowhere_else(void **state)
 	(void)state;
 	slots_set_up(&test);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_rewritten(&test, POLICY_SLOT_JSON, slice_from_text(rows[i].text),
-				 rows[i].expected, rows[i].asked);
-	assert_rewritten(&test, POLICY_SLOT_WS, SLICE_LITERAL("{\"t\": \"" P "\"}"),
-			 "{\"t\": \"" V "\"}", "KEY ws /t; ");
+		slots_assert(&test, make, slice_from_text(rows[i].text),
+			     slice_from_text(rows[i].expected), rows[i].asked);
+	slots_assert(&test, make_message, SLICE_LITERAL("{\"t\": \"" P "\"}"),
+		     SLICE_LITERAL("{\"t\": \"" V "\"}"), "KEY ws /t; ");
 	slots_tear_down(&test);
 }
 
@@ -92,8 +82,7 @@ static void a_placeholder_in_utf16_is_in_disguise(void **state)
 		text[used++] = 0;
 	}
 	memcpy(expected, text, used);
-	assert_int_equal(slots_run(&test, slots_json_stage(&test.owner, POLICY_SLOT_JSON),
-				   slice_of(text, used), 1, 1, &out),
+	assert_int_equal(slots_run(&test, make(&test), slice_of(text, used), 1, 1, &out),
 			 STAGE_END);
 	assert_true(slice_equal(buffer_slice(&out), slice_of(expected, used)));
 	assert_string_equal(test.asked, "KEY json /0 disguised; ");
@@ -108,34 +97,19 @@ static void what_is_taken_out_leaves_the_syntax_as_the_origin_sees_it(void **sta
 	(void)state;
 	slots_set_up(&test);
 	test.verdict = test.elsewhere = SLOTS_TAKE_OUT;
-	assert_rewritten(
-		&test, POLICY_SLOT_JSON,
-		SLICE_LITERAL("{\"x" P "y\": [\"" P "\", \"a" P "b\"], \"" P "c\":\"" P "\"}"),
-		"{\"xy\": [\"\", \"ab\"], \"c\":\"\"}",
-		"KEY none; KEY json /xy/0; KEY json /xy/1; KEY none; KEY json /c; ");
+	slots_assert(&test, make,
+		     SLICE_LITERAL("{\"x" P "y\": [\"" P "\", \"a" P "b\"], \"" P "c\":\"" P "\"}"),
+		     SLICE_LITERAL("{\"xy\": [\"\", \"ab\"], \"c\":\"\"}"),
+		     "KEY none; KEY json /xy/0; KEY json /xy/1; KEY none; KEY json /c; ");
 	/* A backslash before it goes with what follows it. */
-	assert_rewritten(&test, POLICY_SLOT_JSON, SLICE_LITERAL("[\"\\" P "\\\", \"" P "\"]"),
-			 "[\"\\\\\", \"\"]", "KEY none; KEY json /1; ");
+	slots_assert(&test, make, SLICE_LITERAL("[\"\\" P "\\\", \"" P "\"]"),
+		     SLICE_LITERAL("[\"\\\\\", \"\"]"), "KEY none; KEY json /1; ");
 	/* Put in where it is no string's, it is escaped all the same; nothing is known behind it.
 	 */
 	test.verdict = test.elsewhere = SLOTS_PUT_IN;
-	assert_rewritten(&test, POLICY_SLOT_JSON, SLICE_LITERAL("[" P ", \"" P "\"]"),
-			 "[" V ", \"" V "\"]", "KEY none; KEY none; ");
+	slots_assert(&test, make, SLICE_LITERAL("[" P ", \"" P "\"]"),
+		     SLICE_LITERAL("[" V ", \"" V "\"]"), "KEY none; KEY none; ");
 	slots_tear_down(&test);
-}
-
-static void assert_refused(struct slots_test *test, struct slice text)
-{
-	struct buffer out;
-
-	for (size_t cut = 1; cut <= text.len; cut++) {
-		assert_int_equal(slots_run(test, slots_json_stage(&test->owner, POLICY_SLOT_JSON),
-					   text, cut, cut, &out),
-				 ERROR_DENIED);
-		assert_int_equal(slice_find(buffer_slice(&out), SLICE_LITERAL(SLOTS_PLACEHOLDER)),
-				 buffer_length(&out));
-		buffer_free(&out);
-	}
 }
 
 static void a_refusal_ends_the_stage(void **state)
@@ -145,10 +119,10 @@ static void a_refusal_ends_the_stage(void **state)
 	(void)state;
 	slots_set_up(&test);
 	test.verdict = SLOTS_REFUSE;
-	assert_refused(&test, SLICE_LITERAL("{\"a\": \"" P "\"}"));
+	slots_assert_refused(&test, make, SLICE_LITERAL("{\"a\": \"" P "\"}"));
 	/* Nor does a judge's word put a value in where it is in disguise. */
 	test.elsewhere = SLOTS_PUT_IN;
-	assert_refused(&test, SLICE_LITERAL("{\"a\": \"ph%2Fkey-0123456789\"}"));
+	slots_assert_refused(&test, make, SLICE_LITERAL("{\"a\": \"ph%2Fkey-0123456789\"}"));
 	slots_tear_down(&test);
 }
 
@@ -165,7 +139,7 @@ static void a_large_body_streams_and_the_value_is_near_its_end(void **state)
 
 	(void)state;
 	slots_set_up(&test);
-	stage = slots_json_stage(&test.owner, POLICY_SLOT_JSON);
+	stage = make(&test);
 	assert_non_null(stage);
 	buffer_init(&out, 1 << 20);
 	assert_int_equal(drive_piece(stage, SLICE_LITERAL("{\"items\": ["), false, &out),
@@ -185,34 +159,15 @@ static void a_large_body_streams_and_the_value_is_near_its_end(void **state)
 	slots_tear_down(&test);
 }
 
-static int rewrite_once(void *context)
-{
-	struct slots_test *test = context;
-	struct slice pieces[] = {SLICE_LITERAL("{\"a\": \"ph/k"),
-				 SLICE_LITERAL("ey-0123456789\"}")};
-	struct stage *stage = slots_json_stage(&test->owner, POLICY_SLOT_JSON);
-	int rc = stage ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < 2 && rc >= 0; i++) {
-		uint8_t room[STAGE_OUT_BYTES];
-		struct writer out = writer_of(room, sizeof(room));
-
-		rc = stage->ops->step(stage, &pieces[i], i == 1, &out);
-		if (rc < 0)
-			assert_string_equal(stage->why, "out of memory");
-	}
-	if (stage)
-		stage->ops->free(stage);
-	return rc;
-}
-
 static void running_out_of_memory_is_reported(void **state)
 {
 	struct slots_test test;
+	struct slots_attempt attempt = {
+		&test, make, {SLICE_LITERAL("{\"a\": \"ph/k"), SLICE_LITERAL("ey-0123456789\"}")}};
 
 	(void)state;
 	slots_set_up(&test);
-	allocation_try_all(rewrite_once, &test, false);
+	allocation_try_all(slots_try, &attempt, false);
 	slots_tear_down(&test);
 }
 
