@@ -1,148 +1,174 @@
 /* Names under which servers take credentials. */
-#include "base/base64.h"
 #include "proxy/secret/credentials_room.h"
 #include "proxy/secret/field_name.h"
 
+enum { FOLDED_BYTES = 64 };
+
+#define N(text) SLICE_LITERAL(text)
+
 /* Fields that their ends (below) do not tell. In small letters, with "-". */
-static const char *const fields[] = {
-	"authentication",
-	"circle-token",
-	"cf-access-client-id",
-	"dd-application-key",
-	"deploy-token",
-	"fastly-key",
-	"job-token",
-	"ocp-apim-subscription-key",
-	"openai-organization-key",
-	"private-token",
-	"proxy-authorization",
-	"signature",
-	"signature-input",
-	"token",
-	"x-amz-firehose-access-key",
-	"x-appwrite-jwt",
-	"x-appwrite-key",
-	"x-auth",
-	"x-auth-key",
-	"x-auth-user-service-key",
-	"x-aws-ec2-metadata-token",
-	"x-buildkite-token",
-	"x-consul-token",
-	"x-emby-token",
-	"x-figma-token",
-	"x-functions-key",
-	"x-gitlab-token",
-	"x-honeycomb-team",
-	"x-insert-key",
-	"x-jfrog-art-api",
-	"x-license-key",
-	"x-mediabrowser-token",
-	"x-nomad-token",
-	"x-pan-key",
-	"x-parse-master-key",
-	"x-parse-session-token",
-	"x-plex-token",
-	"x-postmark-account-token",
-	"x-postmark-server-token",
-	"x-query-key",
-	"x-rapidapi-key",
-	"x-registry-auth",
-	"x-registry-config",
-	"x-sentry-auth",
-	"x-shopify-storefront-access-token",
-	"x-subscription-key",
-	"x-subscription-token",
-	"x-tableau-auth",
-	"x-token",
-	"x-vault-token",
-	"x-zumo-auth",
-	"x-zumo-master",
+static const struct slice fields[] = {
+	N("authentication"),
+	N("circle-token"),
+	N("cf-access-client-id"),
+	N("dd-application-key"),
+	N("deploy-token"),
+	N("fastly-key"),
+	N("job-token"),
+	N("ocp-apim-subscription-key"),
+	N("openai-organization-key"),
+	N("private-token"),
+	N("proxy-authorization"),
+	N("signature"),
+	N("signature-input"),
+	N("token"),
+	N("x-amz-firehose-access-key"),
+	N("x-appwrite-jwt"),
+	N("x-appwrite-key"),
+	N("x-auth"),
+	N("x-auth-key"),
+	N("x-auth-user-service-key"),
+	N("x-aws-ec2-metadata-token"),
+	N("x-buildkite-token"),
+	N("x-consul-token"),
+	N("x-emby-token"),
+	N("x-figma-token"),
+	N("x-functions-key"),
+	N("x-gitlab-token"),
+	N("x-honeycomb-team"),
+	N("x-insert-key"),
+	N("x-jfrog-art-api"),
+	N("x-license-key"),
+	N("x-mediabrowser-token"),
+	N("x-nomad-token"),
+	N("x-pan-key"),
+	N("x-parse-master-key"),
+	N("x-parse-session-token"),
+	N("x-plex-token"),
+	N("x-postmark-account-token"),
+	N("x-postmark-server-token"),
+	N("x-query-key"),
+	N("x-rapidapi-key"),
+	N("x-registry-auth"),
+	N("x-registry-config"),
+	N("x-sentry-auth"),
+	N("x-shopify-storefront-access-token"),
+	N("x-subscription-key"),
+	N("x-subscription-token"),
+	N("x-tableau-auth"),
+	N("x-token"),
+	N("x-vault-token"),
+	N("x-zumo-auth"),
+	N("x-zumo-master"),
 };
 
 /* And how the names of others end: X-Api-Key, X-Goog-Api-Key, xi-api-key, X-Amz-Security-Token,
  * CF-Access-Client-Secret, X-Serverless-Authorization ... Not "-token", for X-CSRF-Token is no
  * credential. */
-static const char *const field_ends[] = {
-	"access-key",	 "access-token",  "admin-secret",   "api-key",	     "api-secret",
-	"api-token",	 "apikey",	  "apisecret",	    "apitoken",	     "app-key",
-	"auth-token",	 "authorization", "client-secret",  "id-token",	     "jwt",
-	"license-key",	 "master-key",	  "password",	    "private-token", "refresh-token",
-	"secret-key",	 "secret-token",  "security-token", "service-token", "session-token",
-	"shared-secret", "user-token",
+static const struct slice field_ends[] = {
+	N("access-key"),    N("access-token"),	 N("admin-secret"),
+	N("api-key"),	    N("api-secret"),	 N("api-token"),
+	N("apikey"),	    N("apisecret"),	 N("apitoken"),
+	N("app-key"),	    N("auth-token"),	 N("authorization"),
+	N("client-secret"), N("id-token"),	 N("jwt"),
+	N("license-key"),   N("master-key"),	 N("password"),
+	N("private-token"), N("refresh-token"),	 N("secret-key"),
+	N("secret-token"),  N("security-token"), N("service-token"),
+	N("session-token"), N("shared-secret"),	 N("user-token"),
 };
 
-static const char *const parameters[] = {
-	"appkey",
-	"apptoken",
-	"auth",
-	"auth-key",
-	"awsaccesskeyid",
-	"credential",
-	"feed-token",
-	"googleaccessid",
-	"hapikey",
-	"hmac",
-	"job-token",
-	"jwt",
-	"jsessionid",
-	"key",
-	"oauth-consumer-key",
-	"oauth-signature",
-	"oauth-token",
-	"ocp-apim-subscription-key",
-	"passwd",
-	"pat",
-	"phpsessid",
-	"private-token",
-	"pwd",
-	"rss-token",
-	"secret",
-	"session-key",
-	"sessionid",
-	"sid",
-	"sig",
-	"signature",
-	"subscription-key",
-	"token",
-	"user-credentials",
-	"x-amz-credential",
-	"x-amz-signature",
-	"x-goog-credential",
-	"x-goog-signature",
+static const struct slice parameters[] = {
+	N("appkey"),
+	N("apptoken"),
+	N("auth"),
+	N("auth-key"),
+	N("awsaccesskeyid"),
+	N("credential"),
+	N("feed-token"),
+	N("googleaccessid"),
+	N("hapikey"),
+	N("hmac"),
+	N("job-token"),
+	N("jwt"),
+	N("jsessionid"),
+	N("key"),
+	N("oauth-consumer-key"),
+	N("oauth-signature"),
+	N("oauth-token"),
+	N("ocp-apim-subscription-key"),
+	N("passwd"),
+	N("pat"),
+	N("phpsessid"),
+	N("private-token"),
+	N("pwd"),
+	N("rss-token"),
+	N("secret"),
+	N("session-key"),
+	N("sessionid"),
+	N("sid"),
+	N("sig"),
+	N("signature"),
+	N("subscription-key"),
+	N("token"),
+	N("user-credentials"),
+	N("x-amz-credential"),
+	N("x-amz-signature"),
+	N("x-goog-credential"),
+	N("x-goog-signature"),
 };
 
-static const char *const parameter_ends[] = {
-	"access-key",	  "access-token",  "accesskey",	    "accesstoken",   "api-key",
-	"api-secret",	  "api-token",	   "apikey",	    "apisecret",     "apitoken",
-	"auth-token",	  "authtoken",	   "authorization", "bearer-token",  "client-secret",
-	"id-token",	  "license-key",   "password",	    "refresh-token", "secret-key",
-	"security-token", "session-token", "user-token",
+static const struct slice parameter_ends[] = {
+	N("access-key"),     N("access-token"),	 N("accesskey"),     N("accesstoken"),
+	N("api-key"),	     N("api-secret"),	 N("api-token"),     N("apikey"),
+	N("apisecret"),	     N("apitoken"),	 N("auth-token"),    N("authtoken"),
+	N("authorization"),  N("bearer-token"),	 N("client-secret"), N("id-token"),
+	N("license-key"),    N("password"),	 N("refresh-token"), N("secret-key"),
+	N("security-token"), N("session-token"), N("user-token"),
 };
 
 /* What keys of well-known makers begin with. */
-static const char *const key_starts[] = {
-	"sk-",	 "sk_",		"rk_",	  "pk_live", "ghp_",  "gho_",	 "ghu_",   "ghs_",
-	"ghr_",	 "github_pat_", "glpat-", "xoxb-",   "xoxp-", "xapp-",	 "hf_",	   "npm_",
-	"pypi-", "AKIA",	"ASIA",	  "AIza",    "eyJ",   "dop_v1_", "shpat_", "SG.",
-	"key-",	 "gsk_",	"r8_",	  "xai-",    "ya29.",
+static const struct slice key_starts[] = {
+	N("sk-"),   N("sk_"),	N("rk_"),  N("pk_live"),     N("ghp_"),	  N("gho_"),
+	N("ghu_"),  N("ghs_"),	N("ghr_"), N("github_pat_"), N("glpat-"), N("xoxb-"),
+	N("xoxp-"), N("xapp-"), N("hf_"),  N("npm_"),	     N("pypi-"),  N("AKIA"),
+	N("ASIA"),  N("AIza"),	N("eyJ"),  N("dop_v1_"),     N("shpat_"), N("SG."),
+	N("key-"),  N("gsk_"),	N("r8_"),  N("xai-"),	     N("ya29."),
 };
 
-static bool is_listed(struct slice name, const char *const names[], size_t count)
+/* The end of NAME, folded, which is all that counts; whether there is more of it. */
+struct folded {
+	char text[FOLDED_BYTES];
+	size_t length;
+	bool is_end;
+};
+
+static void fold(struct slice name, struct folded *folded)
+{
+	folded->is_end = name.len > sizeof(folded->text);
+	if (folded->is_end)
+		name = slice_from(name, name.len - sizeof(folded->text));
+	folded->length = name.len;
+	for (size_t i = 0; i < name.len; i++)
+		folded->text[i] = field_name_fold(name.ptr[i]);
+}
+
+static bool is_listed(const struct folded *name, const struct slice names[], size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (field_name_is_read_as(name, slice_from_text(names[i])))
+		if (names[i].len == name->length && !name->is_end &&
+		    memcmp(name->text, names[i].ptr, names[i].len) == 0)
 			return true;
 	}
 	return false;
 }
 
-static bool ends_as(struct slice name, const char *const ends[], size_t count)
+static bool ends_as(const struct folded *name, const struct slice ends[], size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct slice end = slice_from_text(ends[i]);
+		size_t length = ends[i].len;
 
-		if (name.len >= end.len &&
-		    field_name_is_read_as(slice_from(name, name.len - end.len), end))
+		if (name->length >= length &&
+		    memcmp(name->text + name->length - length, ends[i].ptr, length) == 0)
 			return true;
 	}
 	return false;
@@ -152,20 +178,26 @@ static bool ends_as(struct slice name, const char *const ends[], size_t count)
 
 bool credential_is_field(struct slice name)
 {
-	return is_listed(name, fields, COUNT(fields)) ||
-	       ends_as(name, field_ends, COUNT(field_ends));
+	struct folded folded;
+
+	fold(name, &folded);
+	return is_listed(&folded, fields, COUNT(fields)) ||
+	       ends_as(&folded, field_ends, COUNT(field_ends));
 }
 
 bool credential_is_parameter(struct slice name)
 {
-	return is_listed(name, parameters, COUNT(parameters)) ||
-	       ends_as(name, parameter_ends, COUNT(parameter_ends));
+	struct folded folded;
+
+	fold(name, &folded);
+	return is_listed(&folded, parameters, COUNT(parameters)) ||
+	       ends_as(&folded, parameter_ends, COUNT(parameter_ends));
 }
 
 bool credential_looks_like_key(struct slice text)
 {
 	for (size_t i = 0; i < COUNT(key_starts); i++) {
-		if (slice_starts_with_nocase(text, slice_from_text(key_starts[i])))
+		if (slice_starts_with_nocase(text, key_starts[i]))
 			return true;
 	}
 	return false;

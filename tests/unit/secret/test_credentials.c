@@ -24,6 +24,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	fixture_set_up_with(&f, policy);
+	memset(f.scratch, 0, SECRET_SCRATCH_BYTES);
 	return 0;
 }
 
