@@ -189,10 +189,11 @@ static bool list_set(const struct secret_plan *plan, size_t index, struct secret
 
 bool secret_plan_list(const struct secret_plan *plan, size_t index, struct secret_put *put)
 {
-	const struct secret_item *item = &plan->items[index];
+	const struct secret_item *item;
 
 	if (index >= plan->item_count)
 		return list_set(plan, index - plan->item_count, put);
+	item = &plan->items[index];
 	*put = (struct secret_put){item->entry->policy, item->use->slot.text};
 	return true;
 }
