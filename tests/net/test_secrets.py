@@ -286,11 +286,18 @@ class Misuse(Served):
                 self.assertIn(VALUE, self.head())
                 self.assertNotIn("misuse", self.last(box))
 
-    def test_a_compressed_body_is_refused_where_bodies_must_be_seen(self):
-        for misuse, status in (("block", "200"), ("strict", "403"), ("strip", "403"), ("kill", "403"), ("pass", "200")):
+    def test_a_compressed_body_is_decoded_where_bodies_must_be_seen(self):
+        for misuse, inside, broken, unknown in (("block", "200", "200", "200"), ("strict", "403", "400", "415"), ("strip", "200", "400", "415"),
+                                                ("kill", "403", "400", "415"), ("pass", "200", "200", "200")):
             with self.subTest(misuse):
                 box = self.sandbox(policy(misuse=misuse))
-                self.assertEqual(self.curl(box, f"-H 'Content-Encoding: gzip' -d x https://{HOST}/")[0], status)
+                gzip = "-H 'Content-Encoding: gzip'"
+                self.assertEqual(self.curl(box, f"{gzip} -d x https://{HOST}/")[0], broken)
+                self.assertEqual(self.curl(box, f"-H 'Content-Encoding: snappy' -d x https://{HOST}/")[0], unknown)
+                result = box.sh(f"""printf x | gzip >plain; printf '<%s>' "$KEY" | gzip >coded
+for file in plain coded; do curl -sS --http1.1 -o /dev/null -w '%{{http_code}} ' {gzip} --data-binary @$file https://{HOST}/; done""", env={"KEY": VALUE})
+                if misuse != "kill":
+                    self.assertEqual(result.stdout.split(), ["200", inside], result.stderr)
 
 
 class Sources(Served):
