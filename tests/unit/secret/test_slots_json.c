@@ -109,6 +109,12 @@ static void what_is_taken_out_leaves_the_syntax_as_the_origin_sees_it(void **sta
 	test.verdict = test.elsewhere = SLOTS_PUT_IN;
 	slots_assert(&test, make, SLICE_LITERAL("[" P ", \"" P "\"]"),
 		     SLICE_LITERAL("[" V ", \"" V "\"]"), "KEY none; KEY none; ");
+	slots_assert(&test, make, SLICE_LITERAL("[" P " \"" P "\"]"),
+		     SLICE_LITERAL("[" V " \"" V "\"]"), "KEY none; KEY none; ");
+	/* Put into a name: it is not known any more. */
+	slots_assert(&test, make, SLICE_LITERAL("{\"" P "\": \"" P "\", \"a\": \"" P "\"}"),
+		     SLICE_LITERAL("{\"" V "\": \"" V "\", \"a\": \"" V "\"}"),
+		     "KEY none; KEY none; KEY json /a; ");
 	slots_tear_down(&test);
 }
 
