@@ -214,8 +214,10 @@ static bool check_body(struct exchange *exchange, struct answer *answer)
 		"kill) demands that it be inspected");
 }
 
-static bool refuse_too_many(struct answer *answer)
+static bool refuse_plan(struct answer *answer, int rc)
 {
+	if (rc == -ENOMEM)
+		return refuse(answer, 503, "out of memory");
 	return refuse(answer, 431, "the request has more placeholders than are supported");
 }
 
@@ -236,7 +238,7 @@ static bool settle_path(struct exchange *exchange, struct path *path, struct ans
 		    (!canonicalise(exchange, path, answer) || !decide(exchange, path, answer)))
 			return false;
 	} while (rc == 1);
-	return rc < 0 ? refuse_too_many(answer) : true;
+	return rc < 0 ? refuse_plan(answer, rc) : true;
 }
 
 /* What the rule that allows the request does to it before its placeholders are looked at. */
@@ -262,7 +264,7 @@ static bool plan_secrets(struct exchange *exchange, struct path *path, struct an
 	if (rc == 0)
 		rc = secret_plan_make(&exchange->sandbox->secrets, &exchange->request,
 				      &exchange->plan);
-	return rc < 0 ? refuse_too_many(answer) : check_misuse(exchange, answer);
+	return rc < 0 ? refuse_plan(answer, rc) : check_misuse(exchange, answer);
 }
 
 /* A credential that is none of ours, where the rule wants none such (threat S20). */
