@@ -44,6 +44,7 @@ static void describe_origin(const struct exchange *exchange, struct audit_record
 static void describe_secrets(const struct exchange *exchange, struct audit_record *record)
 {
 	const struct secret_plan *plan = &exchange->plan;
+	struct secret_put put;
 
 	for (size_t i = 0; i < plan->misuse_count && i < AUDIT_MISUSES_MAX; i++) {
 		record->misuses[record->misuse_count++] = (struct audit_misuse){
@@ -54,11 +55,14 @@ static void describe_secrets(const struct exchange *exchange, struct audit_recor
 	}
 	record->misuses_more = plan->misuses_more;
 	/* A secret is in the record when it was sent, not when it would have been. */
-	for (size_t i = 0; exchange->head_sent && i < plan->item_count; i++) {
-		record->secrets[record->secret_count++] = (struct audit_secret){
-			.name = plan->items[i].entry->policy->name,
-			.slot = plan->items[i].use->slot.text,
-		};
+	for (size_t i = 0; exchange->head_sent && secret_plan_list(plan, i, &put); i++) {
+		if (record->secret_count == AUDIT_SECRETS_MAX)
+			record->secrets_more++;
+		else
+			record->secrets[record->secret_count++] = (struct audit_secret){
+				.name = put.secret->name,
+				.slot = put.slot,
+			};
 	}
 }
 

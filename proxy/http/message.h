@@ -97,7 +97,8 @@ struct http_message {
 			  304) */
 
 	bool is_h2;	       /* received in HTTP/2 */
-	bool target_is_secret; /* a real secret stands in the path or the query */
+	bool target_is_secret; /* a real secret stands in the path or the query, which is right
+				  behind the path in memory then */
 	uint8_t minor_version; /* of HTTP/1.x as received */
 	bool close;	       /* the sender closes the connection after this message */
 	bool te_trailers;      /* a request whose sender takes trailers */

@@ -126,12 +126,41 @@ static void only_some_settings_need_bodies_in_the_clear(void **state)
 	fixture_tear_down(&f);
 }
 
+static void one_whose_end_is_the_beginning_of_another_is_taken_out_too(void **state)
+{
+	static const struct slice text = SLICE_LITERAL("<0123456789-abcdef-ph->");
+	const struct policy_secret *strip = NULL;
+	struct error err;
+	char out[256];
+	size_t len;
+
+	(void)state;
+	fixture_set_up(&f);
+	for (size_t i = 0; i < f.policy->secret_count; i++) {
+		if (f.policy->secrets[i].misuse == POLICY_MISUSE_STRIP)
+			strip = &f.policy->secrets[i];
+	}
+	secret_store_free(&f.store);
+	assert_int_equal(secret_store_init(&f.store, &err), 0);
+	secret_store_add(&f.store, strip, SLICE_LITERAL("0123456789-abcdef-ph-"),
+			 SLICE_LITERAL("real-STRIP-value"), &err);
+	secret_store_add(&f.store, &f.policy->secrets[0], SLICE_LITERAL(PLACEHOLDER("KEY")),
+			 SLICE_LITERAL("real-KEY-value"), &err);
+	assert_int_equal(secret_store_seal(&f.store, &err), 0);
+	for (size_t cut = 1; cut <= text.len; cut++) {
+		assert_int_equal(feed(text, cut, out, &len), 0);
+		assert_true(slice_equal(slice_of(out, len), SLICE_LITERAL("<>")));
+	}
+	fixture_tear_down(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_blocked_one_is_inert_in_a_body_and_counted),
 		cmocka_unit_test(a_strict_one_is_refused_before_it_is_whole_outside),
 		cmocka_unit_test(a_stripped_one_is_taken_out_and_nothing_else),
+		cmocka_unit_test(one_whose_end_is_the_beginning_of_another_is_taken_out_too),
 		cmocka_unit_test(nothing_is_held_back_without_need),
 		cmocka_unit_test(only_some_settings_need_bodies_in_the_clear),
 	};
