@@ -83,27 +83,35 @@ static void consume(struct rewrite *rewrite, struct slice *in, size_t len)
 }
 
 /* False: OUT is full. */
-static bool write_instead(struct rewrite *rewrite, struct writer *out)
+static bool write_encoded(struct rewrite *rewrite, struct writer *out)
 {
 	struct slice *rest = &rewrite->instead;
+	char unit[REWRITE_UNIT_MAX_BYTES];
 
-	if (!rewrite->encode) {
-		struct slice part = slice_first(*rest, writer_room(out));
-
-		writer_bytes(out, part);
-		*rest = slice_from(*rest, part.len);
-		return rest->len == 0;
-	}
 	while (rest->len) {
-		char unit[REWRITE_UNIT_MAX_BYTES];
 		size_t len = rewrite->encode((unsigned char)rest->ptr[0], unit);
 
 		if (len > writer_room(out))
-			return false;
+			break;
 		writer_bytes(out, slice_of(unit, len));
 		*rest = slice_from(*rest, 1);
 	}
-	return true;
+	explicit_bzero(unit, sizeof(unit));
+	return rest->len == 0;
+}
+
+static bool write_instead(struct rewrite *rewrite, struct writer *out)
+{
+	struct slice *rest = &rewrite->instead, part;
+
+	if (rest->len == 0)
+		return true;
+	if (rewrite->encode)
+		return write_encoded(rewrite, out);
+	part = slice_first(*rest, writer_room(out));
+	writer_bytes(out, part);
+	*rest = slice_from(*rest, part.len);
+	return rest->len == 0;
 }
 
 static int let_pass(struct rewrite *rewrite, struct slice *in, struct writer *out)
