@@ -210,8 +210,10 @@ static bool begin_body(struct exchange *exchange, const struct path *path, struc
 	return exchange_body_begin(exchange, &asked, answer);
 }
 
-static bool refuse_too_many(struct answer *answer)
+static bool refuse_plan(struct answer *answer, int rc)
 {
+	if (rc == -ENOMEM)
+		return refuse(answer, 503, "out of memory");
 	return refuse(answer, 431, "the request has more placeholders than are supported");
 }
 
@@ -232,7 +234,7 @@ static bool settle_path(struct exchange *exchange, struct path *path, struct ans
 		    (!canonicalise(exchange, path, answer) || !decide(exchange, path, answer)))
 			return false;
 	} while (rc == 1);
-	return rc < 0 ? refuse_too_many(answer) : true;
+	return rc < 0 ? refuse_plan(answer, rc) : true;
 }
 
 /* What the rule that allows the request does to it before its placeholders are looked at. */
@@ -258,7 +260,7 @@ static bool plan_secrets(struct exchange *exchange, struct path *path, struct an
 	if (rc == 0)
 		rc = secret_plan_make(&exchange->sandbox->secrets, &exchange->request,
 				      &exchange->plan);
-	return rc < 0 ? refuse_too_many(answer) : check_misuse(exchange, answer);
+	return rc < 0 ? refuse_plan(answer, rc) : check_misuse(exchange, answer);
 }
 
 /* A credential that is none of ours, where the rule wants none such (threat S20). */

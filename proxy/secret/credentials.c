@@ -177,7 +177,7 @@ int credentials_take_out(const struct secret_plan *plan, struct http_message *me
 			fields->list[kept++] = fields->list[i];
 	}
 	fields->count = kept;
-	return credential_strip_query(plan, message->arena, &message->query);
+	return credential_strip_query(plan, message);
 }
 
 static int sort_cookies(const struct secret_plan *plan, struct http_message *message)
@@ -254,7 +254,7 @@ int credentials_find_foreign(const struct secret_plan *plan, struct http_message
 		*foreign = (struct credentials_foreign){"field", name};
 		return 0;
 	}
-	name = credential_find_parameter(plan, message->query);
+	name = credential_find_parameter(plan, message);
 	if (name.len)
 		*foreign = (struct credentials_foreign){"parameter", name};
 	else if (use)

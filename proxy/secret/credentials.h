@@ -12,6 +12,9 @@
  * Ours is a placeholder that is put in there, and what the rule sets: the whole value, but for a
  * scheme before it, and for the other half of Basic credentials as long as that looks like no key.
  *
+ * An address that is signed (X-Amz-Signature and the like) has a credential in it unless it is only
+ * read: downloads are redirected to such addresses, and whoever signed it cannot be written to.
+ *
  * Not looked at: bodies; and a path without a slot.
  */
 #ifndef PROXY_SECRET_CREDENTIALS_H

@@ -82,18 +82,12 @@ static const struct slice parameters[] = {
 	N("apptoken"),
 	N("auth"),
 	N("auth-key"),
-	N("awsaccesskeyid"),
-	N("credential"),
 	N("feed-token"),
-	N("googleaccessid"),
 	N("hapikey"),
-	N("hmac"),
 	N("job-token"),
-	N("jwt"),
 	N("jsessionid"),
 	N("key"),
 	N("oauth-consumer-key"),
-	N("oauth-signature"),
 	N("oauth-token"),
 	N("ocp-apim-subscription-key"),
 	N("passwd"),
@@ -106,12 +100,24 @@ static const struct slice parameters[] = {
 	N("session-key"),
 	N("sessionid"),
 	N("sid"),
-	N("sig"),
-	N("signature"),
 	N("subscription-key"),
 	N("token"),
 	N("user-credentials"),
+};
+
+/* Parts of addresses that somebody with a key has signed. */
+static const struct slice signed_parameters[] = {
+	N("awsaccesskeyid"),
+	N("credential"),
+	N("googleaccessid"),
+	N("hmac"),
+	N("jwt"),
+	N("key-pair-id"),
+	N("oauth-signature"),
+	N("sig"),
+	N("signature"),
 	N("x-amz-credential"),
+	N("x-amz-security-token"),
 	N("x-amz-signature"),
 	N("x-goog-credential"),
 	N("x-goog-signature"),
@@ -185,11 +191,13 @@ bool credential_is_field(struct slice name)
 	       ends_as(&folded, field_ends, COUNT(field_ends));
 }
 
-bool credential_is_parameter(struct slice name)
+bool credential_is_parameter(struct slice name, bool reads)
 {
 	struct folded folded;
 
 	fold(name, &folded);
+	if (is_listed(&folded, signed_parameters, COUNT(signed_parameters)))
+		return !reads;
 	return is_listed(&folded, parameters, COUNT(parameters)) ||
 	       ends_as(&folded, parameter_ends, COUNT(parameter_ends));
 }

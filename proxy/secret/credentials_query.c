@@ -27,14 +27,21 @@ static struct slice lax_name(struct slice parameter, char memory[NAME_MAX_BYTES]
 	return slice_trim(slice_first(name, slice_find_char(name, '[')));
 }
 
-static bool is_credential(const struct secret_plan *plan, struct slice parameter)
+static bool reads(const struct http_message *message)
+{
+	return slice_equal(message->method, SLICE_LITERAL("GET")) ||
+	       slice_equal(message->method, SLICE_LITERAL("HEAD"));
+}
+
+static bool is_credential(const struct secret_plan *plan, struct slice parameter, bool is_read)
 {
 	char memory[NAME_MAX_BYTES];
 	struct slice name = lax_name(parameter, memory);
 
 	if (slice_find_char(parameter, '=') + 1 >= parameter.len)
 		return false; /* nothing stands in it */
-	return credential_is_parameter(name) || credential_is_slot(plan, POLICY_SLOT_QUERY, name);
+	return credential_is_parameter(name, is_read) ||
+	       credential_is_slot(plan, POLICY_SLOT_QUERY, name);
 }
 
 /* One between ampersands: all of it must be the placeholder of its slot. */
@@ -53,47 +60,50 @@ static bool is_ours(const struct secret_plan *plan, struct slice parameter)
 
 /* Whether a credential is in PARAMETER, which stands between ampersands: some servers take what is
  * behind a semicolon for another one. */
-static bool holds_credential(const struct secret_plan *plan, struct slice parameter)
+static bool holds_credential(const struct secret_plan *plan, struct slice parameter, bool is_read)
 {
 	struct slice rest = parameter, part;
 
 	while (slice_next_part(&rest, ';', &part)) {
-		if (is_credential(plan, part))
+		if (is_credential(plan, part, is_read))
 			return true;
 	}
-	return is_credential(plan, parameter);
+	return is_credential(plan, parameter, is_read);
 }
 
-struct slice credential_find_parameter(const struct secret_plan *plan, struct slice query)
+struct slice credential_find_parameter(const struct secret_plan *plan,
+				       const struct http_message *message)
 {
-	struct slice rest = slice_from(query, 1), parameter;
+	struct slice rest = slice_from(message->query, 1), parameter;
+	bool is_read = reads(message);
 
 	while (rest.len && slice_next_part(&rest, '&', &parameter)) {
-		if (holds_credential(plan, parameter) && !is_ours(plan, parameter))
+		if (holds_credential(plan, parameter, is_read) && !is_ours(plan, parameter))
 			return slice_first(parameter, slice_find_char(parameter, '='));
 	}
 	return SLICE_EMPTY;
 }
 
-int credential_strip_query(const struct secret_plan *plan, struct arena *arena, struct slice *query)
+int credential_strip_query(const struct secret_plan *plan, struct http_message *message)
 {
-	struct slice rest = slice_from(*query, 1), parameter;
+	struct slice query = message->query, rest = slice_from(query, 1), parameter;
+	bool is_read = reads(message);
 	size_t used = 0;
 	char *kept;
 
-	if (query->len < 2)
+	if (query.len < 2)
 		return 0;
-	kept = arena_alloc_bytes(arena, query->len + 1);
+	kept = arena_alloc_bytes(message->arena, query.len + 1);
 	if (!kept)
 		return -ENOMEM;
 	while (slice_next_part(&rest, '&', &parameter)) {
-		if (holds_credential(plan, parameter))
+		if (holds_credential(plan, parameter, is_read))
 			continue;
 		kept[used] = used ? '&' : '?';
 		memcpy(kept + used + 1, parameter.ptr, parameter.len);
 		used += parameter.len + 1;
 	}
-	if (used < query->len)
-		*query = slice_of(kept, used);
+	if (used < query.len)
+		message->query = slice_of(kept, used);
 	return 0;
 }

@@ -4,9 +4,10 @@
 
 #include "proxy/secret/credentials.h"
 
-/* Whether a field, or a parameter of a query, of this name holds a credential by custom. */
+/* Whether a field, or a parameter of a query, of this name holds a credential by custom. READS: the
+ * request only reads, so that an address may be signed. */
 bool credential_is_field(struct slice name);
-bool credential_is_parameter(struct slice name);
+bool credential_is_parameter(struct slice name, bool reads);
 
 /* Whether TEXT begins as keys of well-known makers do. */
 bool credential_looks_like_key(struct slice text);
@@ -25,12 +26,12 @@ bool credential_is_slot(const struct secret_plan *plan, enum policy_slot_kind ki
 int credential_keep_cookies(const struct secret_plan *plan, const struct http_field *field,
 			    struct arena *arena, struct slice *value);
 
-/* The first parameter of QUERY with a credential that is none of ours; its name, or an empty
- * slice. */
-struct slice credential_find_parameter(const struct secret_plan *plan, struct slice query);
+/* The first parameter of MESSAGE's query with a credential that is none of ours; its name, or an
+ * empty slice. */
+struct slice credential_find_parameter(const struct secret_plan *plan,
+				       const struct http_message *message);
 
-/* QUERY without the parameters that hold credentials. 0 or -ENOMEM. */
-int credential_strip_query(const struct secret_plan *plan, struct arena *arena,
-			   struct slice *query);
+/* Takes the parameters that hold credentials out of MESSAGE's query. 0 or -ENOMEM. */
+int credential_strip_query(const struct secret_plan *plan, struct http_message *message);
 
 #endif

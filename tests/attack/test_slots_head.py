@@ -162,17 +162,20 @@ class Head(unittest.TestCase):
         fields = ["Authorization: Bearer mine", "authorization: mine", "AUTHORIZATION:mine", "X-Api-Key: mine", "x_api_key: mine", "X-API_KEY: mine", "Api-Key: mine", "X-Goog-Api-Key: mine", "X-Auth-Token: mine", "Private-Token: mine", "X-Amz-Security-Token: mine", "xi-api-key: mine",
                   "X-Anything: Bearer mine", basic("me:mine"), "X-Anything: Basic bWluZTptaW5l", f"Authorization: Bearer mine {key}", f"Authorization: Bearer {key} mine", f"Authorization: Bearer {key}, Bearer mine", f"Authorization: Bearer {key}mine", basic(f"ghp_mine:{word}"), basic(f"{'x' * 80}:{word}"),
                   basic(f"me:{word}mine"), "Sec-WebSocket-Protocol: openai-insecure-api-key.mine", "Signature: sig1=:mine:", "Authorization: AWS4-HMAC-SHA256 Credential=mine, Signature=mine"]
-        queries = ["access_token=mine", "api_key=mine", "apikey=mine", "API-KEY=mine", "key=mine", "token=mine", "sig=mine", "X-Amz-Signature=mine", "%74oken=mine", "%2574oken=mine", "tok%65n=mine", "token[]=mine", "a;token=mine", "+token=mine", "api.key=mine", "api+key=mine", "a=b&&token=mine", "tok%00en=mine"]
+        queries = ["access_token=mine", "api_key=mine", "apikey=mine", "API-KEY=mine", "key=mine", "token=mine", "%74oken=mine", "%2574oken=mine", "tok%65n=mine", "token[]=mine", "a;token=mine", "+token=mine", "api.key=mine", "api+key=mine", "a=b&&token=mine", "tok%00en=mine"]
         self.refused([request(field, target="/ours/x") for field in fields] + [request(target=f"/ours/x?{query}") for query in queries] + [request(target=f"/bot/{other}/send") for other in ("123:mine", "%6dine")]
+                     + [request(target=f"/ours/x?{query}", method="POST") for query in ("sig=mine", "X-Amz-Signature=mine", "a=b&Signature=mine&Key-Pair-Id=x")]
                      + [request(f"Authorization: Bearer {key}", "X-Api-Key: mine", target="/ours/x"), request(f"Authorization: Bearer {key}", target="/ours/x?token=mine")])
         record = settle(box, kind="http")[-1]
         self.assertIn("takes no other credentials", record["reason"])
+        # A signed address may be read: downloads are redirected to such.
+        self.passed(request(target="/ours/x?X-Amz-Signature=theirs"), request(target="/ours/x?X-Amz-Signature=theirs"))
         # Cookies come back unasked from programs that keep them: they are taken out.
         self.passed(request("Cookie: sid=mine; session=mine", "Cookie2: mine", "Accept: a", target="/ours/x"), request("Accept: a", target="/ours/x"))
         self.passed(request(f"Cookie: sid=mine; session={token['SESSION']}; session=mine", target="/ours/x"), request(f"Cookie: session={VALUES['SESSION']}", target="/ours/x"))
 
     def test_S20_N12_every_credential_is_taken_out_where_none_is_wanted(self):
-        for lines, query, left in ((["Authorization: Bearer mine", "Accept: a"], "a=1&token=mine&b", "?a=1&b"), (["x_api_key: mine", "COOKIE: a=mine", "X-Any: bearer mine", "Accept: a"], "%74oken=mine", ""), ([basic("a:mine"), "X-Goog-API-key: mine", "Accept: a"], "x&a;sig=mine&key=", "?x&key="),
+        for lines, query, left in ((["Authorization: Bearer mine", "Accept: a"], "a=1&token=mine&b", "?a=1&b"), (["x_api_key: mine", "COOKIE: a=mine", "X-Any: bearer mine", "Accept: a"], "%74oken=mine", ""), ([basic("a:mine"), "X-Goog-API-key: mine", "Accept: a"], "x&a;pwd=mine&key=", "?x&key="),
                                    ([f"Authorization: Bearer {token['KEY']}", f"Cookie: session={token['SESSION']}", "Accept: a"], f"api_key={token['MAP']}", "")):
             self.passed(request(*lines, target=f"/none/x?{query}"), request("Accept: a", target=f"/none/x{left}"))
 

@@ -18,6 +18,10 @@ static const char policy[] =
 	"https://app.example.com/bot/**, slot: query key}]}\n"
 	"  STRIP: {from: env, misuse: strip, use: [{at: app.example.com, slot: header X-Strip}]}\n"
 	"  PASSING: {from: env, misuse: pass, use: [{at: app.example.com, slot: header X-Pass}]}\n"
+	"  FORM: {from: env, use: [{at: https://app.example.com/form, slot: form secret}]}\n"
+	"  JSON: {from: env, misuse: strict, use: [{at: https://app.example.com/json, slot: json "
+	"/a/0}]}\n"
+	"  BODY: {from: env, use: [{at: https://app.example.com/json, slot: body}]}\n"
 	"  HIDDEN: {from: env}\n"
 	"rules:\n"
 	"  - allow: https://app.example.com/set/**\n"
@@ -388,6 +392,73 @@ static void fields_are_set_in_the_place_of_what_was_there(void **state)
 	assert_false(secret_plan_list(&f.plan, 3, &put));
 }
 
+static const struct secret_entry *entry_of(const char *name)
+{
+	for (size_t i = 0; i < f.store.count; i++) {
+		if (strcmp(f.store.entries[i].policy->name, name) == 0)
+			return &f.store.entries[i];
+	}
+	return NULL;
+}
+
+static void a_body_is_judged_by_where_in_it_a_placeholder_stands(void **state)
+{
+	static const struct slice tokens[] = {SLICE_LITERAL("a"), SLICE_LITERAL("0")};
+	struct slots_place place = {
+		.kind = POLICY_SLOT_JSON, .pointer = tokens, .pointer_count = 2};
+	struct secret_put put;
+
+	(void)state;
+	ask("/json", "");
+	fixture_plan(&f);
+	assert_true(secret_plan_has_secrets(&f.plan));
+	assert_false(secret_plan_list(&f.plan, 0, &put));
+	assert_int_equal(secret_plan_judge(&f.plan, entry_of("JSON"), &place), SLOTS_PUT_IN);
+	assert_true(secret_plan_list(&f.plan, 0, &put));
+	assert_text(put.slot, "json /a/0");
+	assert_int_equal(secret_plan_judge(&f.plan, entry_of("BODY"), &place), SLOTS_PUT_IN);
+	assert_int_equal(secret_plan_judge(&f.plan, entry_of("FORM"), &place), SLOTS_KEEP);
+	assert_int_equal(secret_plan_judge(&f.plan, entry_of("STRIP"), &place), SLOTS_TAKE_OUT);
+	place.disguised = true;
+	assert_int_equal(secret_plan_judge(&f.plan, entry_of("BODY"), &place), SLOTS_KEEP);
+	assert_int_equal(secret_plan_judge(&f.plan, entry_of("STRIP"), &place), SLOTS_REFUSE);
+	place = (struct slots_place){
+		.kind = POLICY_SLOT_JSON, .pointer = tokens, .pointer_count = 1};
+	assert_int_equal(secret_plan_judge(&f.plan, entry_of("JSON"), &place), SLOTS_REFUSE);
+	assert_non_null(f.plan.refusal);
+
+	ask("/form", "");
+	fixture_plan(&f);
+	place = (struct slots_place){.kind = POLICY_SLOT_FORM, .name = SLICE_LITERAL("secret")};
+	assert_int_equal(secret_plan_judge(&f.plan, entry_of("FORM"), &place), SLOTS_PUT_IN);
+	place.name = SLICE_LITERAL("Secret");
+	assert_int_equal(secret_plan_judge(&f.plan, entry_of("FORM"), &place), SLOTS_KEEP);
+	ask("/x", "");
+	fixture_plan(&f);
+	assert_false(secret_plan_has_secrets(&f.plan));
+}
+
+static void without_memory_nothing_is_half_done(void **state)
+{
+	int rc = -ENOMEM;
+
+	(void)state;
+	for (size_t bytes = 0; rc == -ENOMEM; bytes += 64) {
+		ask("/bot/x", "?a=" PLACEHOLDER("STRIP"));
+		fixture_field(&f, "X-A", "v " PLACEHOLDER("STRIP"));
+		fixture_field(&f, "Authorization", "Basic dTpwaC1TVFJJUC0wMTIzNDU2Nzg5YWJjZGVm");
+		f.arena.max_bytes = f.arena.used_bytes + bytes;
+		f.plan = (struct secret_plan){0};
+		secret_plan_begin(&f.plan, f.policy, &f.request);
+		rc = secret_plan_make(&f.store, &f.message, &f.plan);
+		f.arena.max_bytes = 1 << 20;
+	}
+	assert_int_equal(rc, 0);
+	assert_text(f.message.query, "?a=");
+	assert_text(f.message.fields.list[0].value, "v");
+	assert_text(f.message.fields.list[1].value, "Basic dTo=");
+}
+
 static void the_log_has_names_in_the_place_of_placeholders_however_they_are_written(void **state)
 {
 	(void)state;
@@ -415,6 +486,8 @@ int main(void)
 		cmocka_unit_test(a_bound_placeholder_does_not_excuse_a_disguised_one),
 		cmocka_unit_test(a_path_that_was_stripped_is_planned_for_anew),
 		cmocka_unit_test(fields_are_set_in_the_place_of_what_was_there),
+		cmocka_unit_test(a_body_is_judged_by_where_in_it_a_placeholder_stands),
+		cmocka_unit_test(without_memory_nothing_is_half_done),
 		cmocka_unit_test(
 			the_log_has_names_in_the_place_of_placeholders_however_they_are_written),
 	};
