@@ -179,6 +179,14 @@ class Head(unittest.TestCase):
                                    ([f"Authorization: Bearer {token['KEY']}", f"Cookie: session={token['SESSION']}", "Accept: a"], f"api_key={token['MAP']}", "")):
             self.passed(request(*lines, target=f"/none/x?{query}"), request("Accept: a", target=f"/none/x{left}"))
 
+    def test_S16_a_signature_over_a_placeholder_is_refused_with_the_reason(self):
+        key = token["KEY"]
+        self.refused([request(f"X-Key: {key}", line, target="/v1/x") for line in ("Authorization: AWS4-HMAC-SHA256 Credential=a/b/s3/aws4_request, SignedHeaders=host;x-key, Signature=c", "Signature-Input: sig1=(\"x-key\")", "Authorization: Digest username=\"a\"")]
+                     + [request(target=f"/tiles/1?key={token['MAP']}&X-Amz-Signature=a"), request(f"Cookie: session={token['SESSION']}", "Authorization: AWS a:b")])
+        self.assertIn("made over the placeholder", settle(box, kind="http")[-1]["reason"])
+        line = "Authorization: AWS4-HMAC-SHA256 Credential=a, Signature=c"
+        self.passed(request(line), request(line))
+
     def test_S20_what_a_rule_sets_cannot_be_overridden_or_had_elsewhere(self):
         sent = f"Authorization: Bearer {VALUES['HIDDEN']}"
         for lines in ([], ["Authorization: Bearer mine"], ["authorization: mine"], ["Connection: Authorization", "Authorization: mine"], [f"Authorization: {token['STRIP']}"], [basic("a:b")]):
