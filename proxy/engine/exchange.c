@@ -294,19 +294,16 @@ static bool end_of_collection(struct exchange *exchange)
 void exchange_request_end(struct exchange *exchange, struct http_fields *trailers)
 {
 	struct slice rest = SLICE_EMPTY;
+	struct answer answer;
 
 	if (exchange->state == EXCHANGE_OVER)
 		return;
 	exchange->request_ended = true;
 	if (!scan(exchange, SLICE_EMPTY, true, &rest))
 		return;
-	if (trailers && trailers->count) {
-		secret_plan_trailers(&exchange->sandbox->secrets, trailers, &exchange->arena,
-				     &exchange->plan);
-		if (exchange->plan.refusal && exchange->sandbox->policy->mode == POLICY_ENFORCE) {
-			refuse_misuse(exchange);
-			return;
-		}
+	if (trailers && trailers->count && !exchange_judge_trailers(exchange, trailers, &answer)) {
+		answer_and_end(exchange, &answer);
+		return;
 	}
 	if (exchange->state == EXCHANGE_COLLECTING && rest.len &&
 	    buffer_append(&exchange->collected, rest) < 0) {

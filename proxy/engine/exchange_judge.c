@@ -356,3 +356,17 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 		exchange->would_reason = facts->refusal.reason;
 	return true;
 }
+
+bool exchange_judge_trailers(struct exchange *exchange, struct http_fields *trailers,
+			     struct answer *answer)
+{
+	const struct policy_verdict *verdict = &exchange->verdict;
+	int rc;
+
+	*answer = (struct answer){0};
+	if (verdict->allow && verdict->rule->credentials != POLICY_CREDENTIALS_ANY)
+		credentials_drop_trailers(&exchange->plan, trailers);
+	rc = secret_plan_trailers(&exchange->sandbox->secrets, trailers, &exchange->arena,
+				  &exchange->plan);
+	return rc < 0 ? refuse_plan(answer, rc) : check_misuse(exchange, answer);
+}
