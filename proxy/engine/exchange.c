@@ -280,12 +280,12 @@ static void end_collection(struct exchange *exchange)
 /* False: the exchange is over. */
 static bool take_trailers(struct exchange *exchange, struct http_fields *trailers)
 {
+	struct answer answer;
+
 	if (!trailers || trailers->count == 0)
 		return true;
-	secret_plan_trailers(&exchange->sandbox->secrets, trailers, &exchange->arena,
-			     &exchange->plan);
-	if (exchange->plan.refusal && exchange->sandbox->policy->mode == POLICY_ENFORCE) {
-		refuse_misuse(exchange);
+	if (!exchange_judge_trailers(exchange, trailers, &answer)) {
+		answer_and_end(exchange, &answer);
 		return false;
 	}
 	exchange->trailers = *trailers;
