@@ -122,8 +122,8 @@ for await (const piece of answer.body) process.stdout.write(piece);
         process = self.start(["curl", "-sSN", "-D", "-", f"https://{HOST}/head"])
         connection = self.origin.take()
         connection.read_head()
-        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Early: yes\r\nContent-Length: 2\r\n\r\n")
-        self.assert_printed_soon(process, b"X-Early: yes")
+        connection.sendall(b"HTTP/1.1 200 OK\r\nx-early: yes\r\nContent-Length: 2\r\n\r\n")
+        self.assert_printed_soon(process, b"x-early: yes")
         connection.sendall(b"ok")
         self.assertEqual(process.wait(10), 0)
 
