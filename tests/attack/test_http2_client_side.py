@@ -379,6 +379,80 @@ class Fields(Case):
         self.check([(n.decode(), lambda h, n=n: pseudo(n), None, 421) for n in names])
 
 
+class FromHttp1(Case):
+    """Requests of HTTP/1.1, as an origin of HTTP/2 gets them; responses of HTTP/1.1, as a client of HTTP/2 does."""
+
+    def test_requests_are_written_anew(self):
+        rows = [
+            ("names", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nX-Mixed: A b\r\naccept:\t*/* \r\n\r\n", (b"GET", [(b"x-mixed", b"A b"), (b"accept", b"*/*")], b"")),
+            ("fields of one hop", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: 5\r\n"
+             b"Proxy-Connection: x\r\nProxy-Authorization: x\r\nTE: gzip\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n", (b"GET", [], b"")),
+            ("trailers are taken", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nTE: trailers\r\nConnection: TE\r\n\r\n", (b"GET", [(b"te", b"trailers")], b"")),
+            ("a length", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nContent-Length: 005\r\n\r\nhello", (b"POST", [(b"content-length", b"5")], b"hello")),
+            ("no length", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\n\r\n", (b"POST", [(b"content-length", b"0")], b"")),
+            ("chunks", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\n\r\n", (b"POST", [], b"hello")),
+            ("chunks that look like a request", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n"
+             b"1e\r\nGET /smuggled HTTP/1.1\r\nA: b\r\n\r\n0\r\n\r\n", (b"POST", [], b"GET /smuggled HTTP/1.1\r\nA: b\r\n")),
+            ("absolute form", b"GET https://HOST/ok HTTP/1.1\r\nHost: HOST\r\n\r\n", (b"GET", [], b"")),
+            ("two cookies", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nCookie: a=b\r\nCookie: c=d\r\n\r\n", (b"GET", [(b"cookie", b"a=b"), (b"cookie", b"c=d")], b"")),
+            ("pseudo-fields", b"GET /ok HTTP/1.1\r\nHost: HOST\r\n:path: /smuggled\r\n\r\n", None),
+            ("a length and chunks", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", None),
+            ("LF in a value", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nX: a\nY: b\r\n\r\n", None),
+            ("NUL in a value", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nX: a\0b\r\n\r\n", None)]
+        for what, request, expected in rows:
+            with self.subTest(what):
+                host = f"c{next(number)}.new.example"
+                client = inside.connect(host, alpn=["http/1.1"])
+                client.send(request.replace(b"HOST", host.encode()))
+                status, _, body, _, _ = client.response()
+                client.reset()
+                seen = new.requests_of(host)
+                if expected is None:
+                    self.assertEqual((status, seen), (400, []))
+                    continue
+                method, fields, body = expected
+                self.assertEqual(status, 200)
+                self.assertEqual(seen, [([(b":method", method), (b":scheme", b"https"), (b":authority", host.encode()), (b":path", b"/ok"), *fields],
+                                         body, None, "end")])
+
+    def test_responses_are_written_anew(self):
+        ok = b"HTTP/1.1 200 OK\r\n"
+        rows = [
+            ("fields", ok + b"Content-Length: 003\r\nX-Mixed: A b\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\nConnection: X-Hop\r\nX-Hop: 1\r\n"
+             b"Keep-Alive: 5\r\n\r\nok\n", [(b"content-length", b"3"), (b"x-mixed", b"A b"), (b"set-cookie", b"a=b"), (b"set-cookie", b"c=d")], b"ok\n"),
+            ("chunks and trailers", ok + b"Transfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\r\nX-Sum: 3\r\n\r\n", [], b"ok\n"),
+            ("an empty body", ok + b"Content-Length: 0\r\n\r\n", [(b"content-length", b"0")], b""),
+            ("a body that looks like a response", ok + b"Content-Length: 38\r\n\r\n" + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+             [(b"content-length", b"38")], b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+            ("host", ok + b"Content-Length: 3\r\nHost: x\r\nProxy-Authenticate: x\r\n\r\nok\n", None, None),
+            ("a pseudo-field", ok + b"Content-Length: 3\r\n:status: 204\r\n\r\nok\n", None, None),
+            ("two lengths", ok + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nok\n", None, None)]
+        answers = {}
+        def speak(connection):
+            connection.name = connection.stream.asked
+            if connection.read_head():
+                connection.sendall(answers[connection.name])
+                connection.recv()
+        names = [f"r{i}.old.example" for i in range(len(rows))]
+        other = H2Witness(world, "*.old.example", hosts=names, speaks_h1=True)
+        other._speak = speak
+        other.script = speak
+        for name, (what, raw, fields, body) in zip(names, rows):
+            with self.subTest(what):
+                answers[name] = raw
+                peer = h2.open_inside(inside, name)
+                stream = peer.request("GET", "/", name)
+                head, got, trailers, end = peer.await_end(stream)
+                if fields is None:
+                    self.assertTrue(head.get(":status") == "502" or what == "host", (head, got, end))
+                    self.assertNotIn("host", head)
+                else:
+                    self.assertEqual([(n, v) for _, n, v in peer.fields(stream)], [(b":status", b"200"), *fields])
+                    self.assertEqual((got, trailers, end), (body, {"x-sum": "3"} if "trailers" in what else None, "end"))
+                peer.close()
+        other.close()
+
+
 class Floods(Case):
     """What a client may do that costs us and not it."""
 
