@@ -62,3 +62,28 @@ def status(pid, field):
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def places(pid, value):
+    """(mapping, its flags) for each mapping of PID that has VALUE in it."""
+    found = []
+    with open(f"/proc/{pid}/smaps") as file:
+        mappings = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)\n(?:.*\n)*?VmFlags:(.*)$", file.read(), re.M)
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for start, end, rights, name, flags in mappings:
+            start, end = int(start, 16), int(end, 16)
+            # The sanitizers' shadow is terabytes of nothing.
+            if "r" not in rights or name in ("[vvar]", "[vsyscall]") or end - start > 1 << 32:
+                continue
+            at = start
+            while at < end:
+                try:
+                    memory.seek(at)
+                    data = memory.read(min(end - at, 64 << 20))
+                except (OSError, OverflowError, ValueError):
+                    break
+                if value in data:
+                    found.append((f"{start:x} {name}", flags.strip()))
+                    break
+                at += len(data) or end
+    return found
