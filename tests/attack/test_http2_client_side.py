@@ -28,6 +28,7 @@ def setUpModule():
     global world, box, inside, new, old, worker
     world = World()
     new = H2Witness(world, "*.new.example", hosts=[f"c{i}.new.example" for i in range(NAMES)])
+    new.patience = 120
     old = H2Witness(world, "*.old.example", hosts=[f"c{i}.old.example" for i in range(NAMES)], speaks_h1=True)
     box = Sandbox(world, POLICY)
     inside = Puppet(box)
@@ -602,6 +603,39 @@ class SlowReads(Case):
         answer, _ = client.to_end()
         self.assertNotIn(b"HTTP/1.1 200", answer)
         self.assertFalse(answer.startswith(b"\0\0"), answer)
+
+
+class ZSlow(Case):
+
+    def test_C14_slow_heads_and_silence_are_ended(self):
+        """All wait at the same time: half a head (30 seconds, seen within 10 more), nothing at all, half a head beside an open stream;
+        a stream that is only slow is not among them."""
+        self.assertServes()
+        hosts = [f"c{next(number)}.new.example" for _ in range(4)]
+        half = lambda h: make_frame(HEADERS, 1, 1, block(pseudo(h.encode())))
+        openly = lambda h, n: head(h.encode(), end=False, method=b"POST", stream=n)
+        starts = [half(hosts[0]), b"", openly(hosts[2], 1) + make_frame(HEADERS, 1, 3, block(pseudo(hosts[2].encode()))), openly(hosts[3], 1)]
+        clients = [inside.connect(host, alpn=["h2"]) for host in hosts]
+        for client, start in zip(clients, starts):
+            client.send(h2.PREFACE + make_frame(SETTINGS) + make_frame(SETTINGS, ACK) + start)
+        ended = inside.run("""
+def wait(client):
+    client.socket.settimeout(60)
+    return client.to_end()[1]
+with ThreadPoolExecutor(4) as pool:
+    result = list(pool.map(wait, [clients[n] for n in numbers[:3]]))
+""", numbers=[c.number for c in clients])
+        self.assertNotIn(None, ended)
+        for host in (hosts[0], hosts[2]):
+            self.assertIn("did not come in time", settle(box, kind="tls", host=host, verdict="deny")[-1]["reason"])
+        clients[3].send(data(b"late", True))
+        self.assertTrue(inside.run("""
+peer = Peer(clients[number].send, clients[number].receive, True, opens=False)
+result = peer.await_end(1)[0].get(":status") == "200"
+""", number=clients[3].number))
+        self.assertEqual([r[1] for r in new.requests_of(hosts[3])], [b"late"])
+        for client in clients:
+            client.reset()
 
 
 if __name__ == "__main__":
