@@ -531,11 +531,11 @@ print("done")
         for pid in [self.supervisor, self.init, *processes.descendants(self.init)]:
             # The sanitizers' run time has a copy of the environment.
             for value in (SECOND,) if SANITIZED else (VALUE, SECOND):
-                self.assertEqual(places(pid, value.encode()), [], f"process {pid}")
+                self.assertEqual(processes.held(pid, [value.encode()]), [], f"process {pid}")
         for value in (SECOND,) if SANITIZED else (VALUE, SECOND):
-            found = places(self.worker, value.encode())
+            found = processes.held(self.worker, [value.encode()])
             self.assertNotEqual(found, [])
-            self.assertEqual({flags for _, flags in found if "lo" not in flags.split() or "dd" not in flags.split()}, set(), found)
+            self.assertEqual([p for p in found if "lo" not in p[1] or "dd" not in p[1]], [])
 
     def test_no_core_dumps(self):
         for pid in (self.worker, self.supervisor, self.init):
@@ -570,31 +570,6 @@ print("done")
 def unlimited_core():
     import resource
     resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-
-
-def places(pid, value):
-    """(mapping, its flags) for each mapping of PID that has VALUE in it."""
-    found = []
-    with open(f"/proc/{pid}/smaps") as file:
-        mappings = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)\n(?:.*\n)*?VmFlags:(.*)$", file.read(), re.M)
-    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for start, end, rights, name, flags in mappings:
-            start, end = int(start, 16), int(end, 16)
-            # The sanitizers' shadow is terabytes of nothing.
-            if "r" not in rights or name in ("[vvar]", "[vsyscall]") or end - start > 1 << 32:
-                continue
-            at = start
-            while at < end:
-                try:
-                    memory.seek(at)
-                    data = memory.read(min(end - at, 64 << 20))
-                except (OSError, OverflowError, ValueError):
-                    break
-                if value in data:
-                    found.append((f"{start:x} {name}", flags.strip()))
-                    break
-                at += len(data) or end
-    return found
 
 
 if __name__ == "__main__":
