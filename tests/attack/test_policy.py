@@ -342,10 +342,41 @@ class Log(Attack):
         """By its own name or by that of a folder above it, while requests go on."""
         box = Sandbox(world, "rules: [{allow: good.example}]")
         folder = box.home / ".local" / "state" / "sallyport"
-        folder.mkdir(parents=True)
-        for path in (box.home / ".local", folder.parent, folder):
-            os.chown(path, UID, UID)
+        self.make_folders(folder)
+        self.attack_log(box, folder, folder / "audit.jsonl")
+
+    def test_C12_nor_by_a_link_that_leads_to_it(self):
+        box = Sandbox(world, "rules: [{allow: good.example}]")
+        folder, links = box.home / "data" / "real", box.home / "links"
+        self.make_folders(folder)
+        self.make_folders(links)
+        (links / "folder").symlink_to(folder)
+        os.lchown(links / "folder", UID, UID)
+        box.audit_path = links / "folder" / "audit.jsonl"
+        inside = Inside(box)
+        inside.teach(get)
+        self.addCleanup(self.leave, inside)
+
+        def attack(link):
+            status = [get("good.example", "/before")[0]]
+            run(["sh", "-c", f"rm -f {link}; mkdir {link}; echo forged >{link}/audit.jsonl; rm -f {link}/audit.jsonl"])
+            return status + [get("good.example", "/after")[0]]
+        self.assertEqual(inside.do(attack, str(links / "folder")), [200, 200])
+        inside.close()
+        self.assertEqual(list((links / "folder").iterdir()), [])
         box.audit_path = folder / "audit.jsonl"
+        self.assertEqual([r["http"]["path"] for r in box.records(kind="http")], ["/before", "/after"])
+
+    def make_folders(self, folder):
+        folder.mkdir(parents=True)
+        for path in (folder.parent, folder):
+            os.chown(path, UID, UID)
+        for path in folder.parents:
+            if world.dir in path.parents:
+                os.chown(path, UID, UID)
+
+    def attack_log(self, box, folder, path):
+        box.audit_path = path
         inside = Inside(box)
         inside.teach(get)
         self.addCleanup(self.leave, inside)
