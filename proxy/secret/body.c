@@ -102,13 +102,28 @@ static void take_out(void *context, const struct secret_entry *entry, struct sli
 		*replacement = SLICE_EMPTY;
 }
 
+/* How much of TEXT can go on. The end of a placeholder may be the beginning of another one: what is
+ * there whole is not held back for that. */
+static size_t settled(const struct secret_body *body, struct slice text)
+{
+	size_t length = text.len - scanner_partial(body->store->scanner, text), at = 0;
+	struct scan_hit hit;
+
+	while (secret_find(body->store, text, at, &hit) && hit.start < length) {
+		at = hit.start + hit.length;
+		if (at > length)
+			return at;
+	}
+	return length;
+}
+
 /* The tail holds what was held back; it is joined with IN and rewritten, but for the end of it that
  * could go on to be a placeholder. */
 static int rewrite(struct secret_body *body, struct slice in, bool end, struct slice *out)
 {
 	struct secret_output output;
 	struct slice joined;
-	size_t partial, whole;
+	size_t whole;
 	int rc;
 
 	buffer_consume(&body->kept, buffer_length(&body->kept));
@@ -116,8 +131,7 @@ static int rewrite(struct secret_body *body, struct slice in, bool end, struct s
 	if (rc < 0)
 		return rc;
 	joined = buffer_slice(&body->tail);
-	partial = end ? 0 : scanner_partial(body->store->scanner, joined);
-	whole = joined.len - partial;
+	whole = end ? joined.len : settled(body, joined);
 	output = (struct secret_output){buffer_reserve(&body->kept, whole + 1), whole, 0};
 	if (!output.bytes)
 		return -ENOMEM;

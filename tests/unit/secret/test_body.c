@@ -93,6 +93,27 @@ static void a_stripped_one_is_taken_out_and_nothing_else(void **state)
 	fixture_tear_down(&f);
 }
 
+/* The end of a placeholder that is the beginning of another one must not be held back from it. */
+static void a_placeholder_is_found_whatever_it_ends_in(void **state)
+{
+	static const struct slice odd = SLICE_LITERAL("strict-0123456789abcdefph-");
+	struct error err;
+	char out[256];
+	size_t len;
+
+	(void)state;
+	fixture_set_up(&f);
+	for (size_t i = 0; i < f.store.count; i++) {
+		if (strcmp(f.store.entries[i].policy->name, "STRICT") == 0)
+			f.store.entries[i].placeholder = odd;
+	}
+	scanner_free(f.store.scanner);
+	assert_int_equal(secret_store_seal(&f.store, &err), 0);
+	for (size_t cut = 1; cut <= odd.len; cut++)
+		assert_int_equal(feed(odd, cut, out, &len), ERROR_DENIED);
+	fixture_tear_down(&f);
+}
+
 static void nothing_is_held_back_without_need(void **state)
 {
 	struct secret_body body;
@@ -132,6 +153,7 @@ int main(void)
 		cmocka_unit_test(a_blocked_one_is_inert_in_a_body_and_counted),
 		cmocka_unit_test(a_strict_one_is_refused_before_it_is_whole_outside),
 		cmocka_unit_test(a_stripped_one_is_taken_out_and_nothing_else),
+		cmocka_unit_test(a_placeholder_is_found_whatever_it_ends_in),
 		cmocka_unit_test(nothing_is_held_back_without_need),
 		cmocka_unit_test(only_some_settings_need_bodies_in_the_clear),
 	};
