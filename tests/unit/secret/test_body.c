@@ -147,6 +147,27 @@ static void only_some_settings_need_bodies_in_the_clear(void **state)
 	fixture_tear_down(&f);
 }
 
+static int feed_all(void *context)
+{
+	char out[256];
+	size_t len;
+
+	(void)context;
+	return feed(SLICE_LITERAL("ph-S" PLACEHOLDER("STRIP") "x" PLACEHOLDER("KEY")), 7, out,
+		    &len);
+}
+
+static void running_out_of_memory_is_reported(void **state)
+{
+	(void)state;
+	fixture_set_up(&f);
+	allocation_try_all(feed_all, NULL, false);
+	fixture_tear_down(&f);
+	fixture_set_up_with(&f, without_strip);
+	allocation_try_all(feed_all, NULL, false);
+	fixture_tear_down(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +176,7 @@ int main(void)
 		cmocka_unit_test(a_stripped_one_is_taken_out_and_nothing_else),
 		cmocka_unit_test(a_placeholder_is_found_whatever_it_ends_in),
 		cmocka_unit_test(nothing_is_held_back_without_need),
+		cmocka_unit_test(running_out_of_memory_is_reported),
 		cmocka_unit_test(only_some_settings_need_bodies_in_the_clear),
 	};
 

@@ -305,6 +305,53 @@ static void nothing_is_put_in_when_fields_have_moved(void **state)
 		slice_equal(f.message.fields.list[1].value, SLICE_LITERAL(PLACEHOLDER("PASSING"))));
 }
 
+static void what_was_planned_for_one_path_does_not_hold_for_another(void **state)
+{
+	const char *why;
+	struct path path;
+
+	(void)state;
+	fixture_request(&f, "GET", "api.example.com", "/v1/x", "");
+	fixture_field(&f, "Authorization", PLACEHOLDER("KEY"));
+	fixture_plan(&f);
+	assert_true(secret_plan_holds(&f.plan, f.policy, &f.request));
+	assert_int_equal(path_canonicalise(SLICE_LITERAL("/v2/x"), &f.arena, &path, &why), 0);
+	f.request.path = &path;
+	assert_false(secret_plan_holds(&f.plan, f.policy, &f.request));
+	f.plan.item_count = 0;
+	assert_true(secret_plan_holds(&f.plan, f.policy, &f.request));
+}
+
+/* Arenas take their memory in large blocks; this one has none to begin with. */
+static int plan_anew(void *context)
+{
+	struct arena before = f.arena;
+	struct http_field fields[2] = {f.message.fields.list[0], f.message.fields.list[1]};
+	struct slice path = f.message.path, query = f.message.query;
+	int rc;
+
+	(void)context;
+	arena_init(&f.arena, 1 << 20);
+	f.message.arena = &f.arena;
+	rc = secret_plan_make(&f.store, f.policy, &f.request, &f.message, &f.plan);
+	arena_free(&f.arena);
+	f.arena = before;
+	f.message.fields.list[0] = fields[0];
+	f.message.fields.list[1] = fields[1];
+	f.message.path = path;
+	f.message.query = query;
+	return rc;
+}
+
+static void running_out_of_memory_is_reported(void **state)
+{
+	(void)state;
+	fixture_request(&f, "GET", "api.example.com", "/v1/%20x", "?a=" PLACEHOLDER("STRIP") "%20");
+	fixture_field(&f, "Authorization", basic("x:" PLACEHOLDER("STRIP")));
+	fixture_field(&f, "X-Strip", PLACEHOLDER("STRIP") PLACEHOLDER("STRIP"));
+	allocation_try_all(plan_anew, NULL, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +373,8 @@ int main(void)
 		cmocka_unit_test(another_sandboxs_placeholder_is_just_text),
 		cmocka_unit_test(malformed_basic_is_left_alone),
 		cmocka_unit_test(nothing_is_put_in_when_fields_have_moved),
+		cmocka_unit_test(what_was_planned_for_one_path_does_not_hold_for_another),
+		cmocka_unit_test(running_out_of_memory_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
