@@ -228,6 +228,22 @@ rules: [{{deny: https://good.example/denied, reason: "$(touch {trace}) {{{{7*7}}
         self.refused_at_load(b"sallyport: 1\n\0rules: []\n", "")
 
 
+class Relay(Attack):
+    def test_N12_an_allowed_host_is_no_mailbox_where_only_reading_is_allowed(self):
+        """Gists, uploads and buckets on a host that is allowed for something else. (What an allowed request says, nobody judges yet.)"""
+        _, inside = self.enter("rules:\n  - {allow: [good.example], methods: [GET, HEAD]}\n  - {allow: https://other.example/bucket-a/**, methods: [GET, PUT]}\n")
+
+        def attack():
+            told = [get("good.example", "/gists", "", method)[0] for method in ("POST", "PUT", "PATCH", "DELETE", "PROPFIND", "MKCOL", "COPY", "TRACE", "OPTIONS", "post")]
+            told += [get("other.example", path, "", "PUT")[0] for path in ("/bucket-b/x", "/bucket-a", "/bucket-a/../bucket-b/x", "/bucket-a/%2e%2e/bucket-b/x", "/bucket-A/x", "//bucket-a/x", "/bucket-a%2F..%2Fbucket-b/x")]
+            return told, [get("good.example", "/gists")[0], get("other.example", "/bucket-a/x", "", "PUT")[0]]
+        told, allowed = inside.do(attack)
+        self.assertTrue(all(status in (400, 403) for status in told), told)
+        self.assertEqual(allowed, [200, 200])
+        self.assertNotIn(b"bucket-b", origin.since(self.mark, "other.example"))
+        self.assertRegex(origin.since(self.mark, "good.example"), b"^GET [^\0]*$")
+
+
 class Authority(Attack):
     def test_C7_C9_the_authority_comes_with_the_sandbox_and_its_key_does_not(self):
         _, inside = self.enter("rules: [{allow: good.example}]")
