@@ -11,6 +11,7 @@
 #include "proxy/engine/exchange_record.h"
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
+#include "proxy/engine/websocket.h"
 
 enum { COLLECT_MAX_BYTES = 64 << 10 };
 
@@ -32,6 +33,7 @@ static void end(struct exchange *exchange, bool cut)
 		exchange->origin->ops->abort(exchange->origin);
 	exchange->origin = NULL;
 	deadline_stop(&exchange->deadline);
+	websocket_free(exchange);
 	secret_body_free(&exchange->body);
 	buffer_free(&exchange->collected);
 	engine_bury(exchange->sandbox->engine, &exchange->grave, release);
@@ -82,6 +84,10 @@ static void too_late(struct deadline *deadline)
 {
 	struct exchange *exchange = container_of(deadline, struct exchange, deadline);
 
+	if (exchange->websocket) {
+		websocket_late(exchange);
+		return;
+	}
 	fail(exchange, 504, "the origin did not answer in time");
 }
 
@@ -236,6 +242,10 @@ void exchange_request_data(struct exchange *exchange, struct slice data)
 	if (exchange->state == EXCHANGE_OVER)
 		return;
 	exchange->request_bytes += data.len;
+	if (exchange->websocket) {
+		websocket_from_client(exchange, data);
+		return;
+	}
 	if (!scan(exchange, data, false, &out))
 		return;
 	if (exchange->state == EXCHANGE_COLLECTING) {
@@ -269,6 +279,10 @@ void exchange_request_end(struct exchange *exchange, struct http_fields *trailer
 	if (exchange->state == EXCHANGE_OVER)
 		return;
 	exchange->request_ended = true;
+	if (exchange->websocket) {
+		websocket_client_ended(exchange);
+		return;
+	}
 	if (!scan(exchange, SLICE_EMPTY, true, &rest))
 		return;
 	if (trailers && trailers->count) {
@@ -296,6 +310,8 @@ void exchange_client_gone(struct exchange *exchange, const char *why)
 {
 	if (exchange->state == EXCHANGE_OVER)
 		return;
+	if (exchange->websocket && websocket_is_closing(exchange))
+		why = NULL;
 	exchange_write_record(exchange, true, why);
 	end(exchange, true);
 }
@@ -304,6 +320,10 @@ void exchange_client_drained(struct exchange *exchange)
 {
 	if (exchange->state == EXCHANGE_OVER || !exchange->origin)
 		return;
+	if (exchange->websocket) {
+		websocket_client_drained(exchange);
+		return;
+	}
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	exchange->origin->ops->pause(exchange->origin, false);
 }
@@ -312,6 +332,10 @@ void exchange_origin_drained(struct exchange *exchange)
 {
 	if (exchange->state == EXCHANGE_OVER)
 		return;
+	if (exchange->websocket) {
+		websocket_origin_drained(exchange);
+		return;
+	}
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	if (!exchange->request_ended)
 		exchange->ops->pause_request(exchange->leg, false);
@@ -340,7 +364,8 @@ void exchange_origin_ready(struct exchange *exchange)
 	exchange->state = EXCHANGE_SENDING;
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	send_body(exchange, collected);
-	if (exchange->request_ended)
+	/* What follows the request for a WebSocket waits until the origin has agreed. */
+	if (exchange->request_ended || exchange->handshake)
 		finish_request(exchange, &exchange->trailers);
 	else
 		exchange->ops->pause_request(exchange->leg, false);
@@ -365,6 +390,10 @@ void exchange_origin_failed(struct exchange *exchange, int status, const char *w
 			    enum origin_failure kind)
 {
 	exchange->origin = NULL;
+	if (exchange->websocket) {
+		websocket_origin_ended(exchange);
+		return;
+	}
 	if (!may_retry(exchange, kind)) {
 		fail(exchange, status, why);
 		return;
@@ -376,8 +405,22 @@ void exchange_origin_failed(struct exchange *exchange, int status, const char *w
 	connect_origin(exchange, true);
 }
 
+static void begin_websocket(struct exchange *exchange, struct http_message *response)
+{
+	int status = websocket_begin(exchange, response);
+
+	if (status == 400)
+		exchange_request_bad(exchange, status, exchange->why);
+	else if (status)
+		fail(exchange, status, exchange->why);
+}
+
 static void respond_informational(struct exchange *exchange, struct http_message *response)
 {
+	if (response->status == 101 && exchange->handshake) {
+		begin_websocket(exchange, response);
+		return;
+	}
 	if (response->status == 101) {
 		fail(exchange, 502, "the origin changed the protocol, which was not asked for");
 		return;
@@ -398,6 +441,11 @@ void exchange_response(struct exchange *exchange, struct http_message *response)
 		respond_informational(exchange, response);
 		return;
 	}
+	/* In HTTP/2 it would say that there is a WebSocket (RFC 8441 section 5). */
+	if (exchange->handshake && exchange->request.is_h2 && response->status < 300) {
+		fail(exchange, 502, "the origin did not change the protocol to WebSocket");
+		return;
+	}
 	exchange->status = response->status;
 	exchange->state = EXCHANGE_RESPONDING;
 	exchange->ops->respond(exchange->leg, response, false);
@@ -406,6 +454,10 @@ void exchange_response(struct exchange *exchange, struct http_message *response)
 void exchange_response_data(struct exchange *exchange, struct slice data)
 {
 	exchange->response_bytes += data.len;
+	if (exchange->websocket) {
+		websocket_from_origin(exchange, data);
+		return;
+	}
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	exchange->ops->data(exchange->leg, data);
 	if (exchange->ops->is_congested(exchange->leg))
@@ -414,8 +466,13 @@ void exchange_response_data(struct exchange *exchange, struct slice data)
 
 void exchange_response_end(struct exchange *exchange, struct http_fields *trailers)
 {
-	struct origin *origin = take_ptr(exchange->origin);
+	struct origin *origin;
 
+	if (exchange->websocket) {
+		websocket_origin_ended(exchange);
+		return;
+	}
+	origin = take_ptr(exchange->origin);
 	exchange->ops->end(exchange->leg, trailers);
 	exchange_write_record(exchange, true, NULL);
 	/* An origin that answered early may still be waiting for the rest of the request. */
@@ -424,4 +481,16 @@ void exchange_response_end(struct exchange *exchange, struct http_fields *traile
 	else
 		origin->ops->abort(origin);
 	end(exchange, false);
+}
+
+void exchange_end_websocket(struct exchange *exchange, bool allow, const char *error, bool cut)
+{
+	struct origin *origin = take_ptr(exchange->origin);
+
+	exchange_write_record(exchange, allow, error);
+	if (!cut)
+		exchange->ops->end(exchange->leg, NULL);
+	if (origin)
+		origin->ops->release(origin);
+	end(exchange, cut);
 }

@@ -8,6 +8,7 @@
 #ifndef PROXY_ENGINE_SANDBOX_H
 #define PROXY_ENGINE_SANDBOX_H
 
+#include "base/wiped.h"
 #include "ca/authority.h"
 #include "policy/policy.h"
 #include "proxy/audit/ring.h"
@@ -15,6 +16,7 @@
 #include "proxy/engine/engine.h"
 #include "proxy/engine/origin.h"
 #include "proxy/engine/resolver.h"
+#include "proxy/secret/scrub.h"
 #include "proxy/secret/store.h"
 #include "proxy/steer/steer.h"
 #include "proxy/tls/downstream.h"
@@ -37,6 +39,8 @@ struct sandbox {
 	struct listener *listeners[2];
 	struct packet_watch *packets;
 	struct secret_store secrets;
+	struct scrubber *body_scrubber;	    /* of what comes back; NULL: nothing is scrubbed */
+	struct wiped_budget message_budget; /* of WebSockets */
 	struct origin_pool pool;
 	struct list clients; /* every client connection */
 	size_t client_count; /* and passed-through ones */
