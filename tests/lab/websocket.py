@@ -127,7 +127,7 @@ def origin(script, fields=b""):
 
 def echo(connection, frames):
     """Sends every message back whole, answers pings, and closes as it is told."""
-    connection.messages = []
+    connection.messages, connection.frames = [], frames
     while True:
         message = frames.message()
         if message is None:
@@ -141,3 +141,103 @@ def echo(connection, frames):
             return
         elif opcode != PONG:
             connection.sendall(frame(opcode, payload))
+
+
+# Run in a sandbox by lab.puppet.Puppet.run(): a WebSocket over HTTP/2 (RFC 8441) with the methods of Puppet's clients.
+OVER_HTTP2 = """
+import h2.config, h2.connection, h2.events
+
+class OverHttp2:
+    def __init__(self, client):
+        self.client, self.rest, self.head, self.how, self.settings = client, b"", None, None, {}
+        self.codec = h2.connection.H2Connection(h2.config.H2Configuration(
+            validate_outbound_headers=False, normalize_outbound_headers=False, validate_inbound_headers=False))
+        self.codec.initiate_connection()
+        self.flush()
+        while 3 not in self.settings:
+            self.read()
+
+    def flush(self):
+        self.client.send(self.codec.data_to_send())
+
+    def read(self):
+        data = self.client.receive()
+        if not data:
+            self.how = self.how or "the connection's " + str(self.client.how)
+            return
+        for event in self.codec.receive_data(data):
+            if isinstance(event, h2.events.RemoteSettingsChanged):
+                self.settings.update({int(k): v.new_value for k, v in event.changed_settings.items()})
+            elif isinstance(event, h2.events.ResponseReceived):
+                self.head = {(k if isinstance(k, str) else k.decode()): (v if isinstance(v, str) else v.decode()) for k, v in event.headers}
+            elif isinstance(event, h2.events.DataReceived):
+                self.rest += event.data
+                self.codec.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, h2.events.StreamEnded):
+                self.how = "end"
+            elif isinstance(event, h2.events.StreamReset):
+                self.how = self.how or "reset"
+        self.flush()
+
+    def request(self, fields, end=False):
+        \"\"\"The head of the answer, or how it ended without one.\"\"\"
+        self.stream = self.codec.get_next_available_stream_id()
+        self.codec.send_headers(self.stream, fields, end)
+        self.flush()
+        while self.head is None and not self.how:
+            self.read()
+        return self.head or self.how
+
+    def announced(self):
+        return self.settings
+
+    def send(self, data):
+        while data:
+            room = min(self.codec.local_flow_control_window(self.stream), self.codec.max_outbound_frame_size, len(data))
+            if room == 0:
+                self.read()
+                continue
+            self.codec.send_data(self.stream, data[:room])
+            data = data[room:]
+            self.flush()
+
+    def end(self):
+        self.codec.end_stream(self.stream)
+        self.flush()
+
+    def reset(self):
+        self.codec.reset_stream(self.stream)
+        self.flush()
+
+    def some(self):
+        while not self.rest and not self.how:
+            self.read()
+        found, self.rest = self.rest, b""
+        return found
+
+    def to_end(self):
+        found = b""
+        while True:
+            data = self.some()
+            if not data:
+                return found, self.how
+            found += data
+
+    def close(self):
+        self.client.close()
+
+clients[number] = OverHttp2(clients[number])
+"""
+
+
+def over_http2(inside, host):
+    """A connection of HTTP/2 in the sandbox, on which request() makes a WebSocket of one stream."""
+    client = inside.connect(host, alpn=["h2"])
+    inside.run(OVER_HTTP2, number=client.number)
+    return client
+
+
+def connect_fields(host, path="/ws", fields=(), protocol="websocket"):
+    """The head of an extended CONNECT."""
+    return [(":method", "CONNECT"), (":protocol", protocol), (":scheme", "https"), (":authority", host), (":path", path),
+            ("sec-websocket-version", "13"), *fields]

@@ -260,7 +260,7 @@ class ByHand(unittest.TestCase):
         client.send(websocket.request(HOST, path, fields))
         self.head = client.until(b"\r\n\r\n")
         self.assertTrue(self.head.startswith(b"HTTP/1.1 101 "), self.head)
-        return client, websocket.Frames(client.receive)
+        return client, websocket.Frames(client.some)
 
     def record(self, **wanted):
         return settle(self.box, kind="http", **wanted)[-1]
@@ -343,7 +343,7 @@ class Handshake(ByHand):
         client.send(websocket.request("plain.example.com"))
         self.assertTrue(client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 "))
         client.send(websocket.text("x", masked=True))
-        self.assertEqual(websocket.Frames(client.receive).message(), (TEXT, b"x"))
+        self.assertEqual(websocket.Frames(client.some).message(), (TEXT, b"x"))
 
 
 class Flow(ByHand):
@@ -432,7 +432,74 @@ result = sent
         type(self).script = staticmethod(script)
         self.enter()
         client, frames = self.open()
-        self.assertEqual(client.exactly(7), frame(TEXT, b"early"))
+        self.assertEqual(frames.message(), (TEXT, b"early"))
+
+
+class OverHttp2(ByHand):
+    """RFC 8441 on the client's leg; the origin is asked in HTTP/1.1."""
+
+    def open_h2(self, path="/ws", fields=()):
+        client = websocket.over_http2(self.inside, HOST)
+        self.head = client.request(websocket.connect_fields(HOST, path, fields))
+        self.assertEqual(self.head[":status"], "200", self.head)
+        return client, websocket.Frames(client.some)
+
+    def test_messages_go_both_ways(self):
+        self.enter()
+        client, frames = self.open_h2("/a?b", [("origin", "https://x"), ("sec-websocket-extensions", "permessage-deflate"),
+                                               ("cookie", "a=b"), ("sec-websocket-protocol", "one")])
+        self.assertEqual(client.announced()[8], 1)
+        head = self.connection.head
+        self.assertTrue(head.startswith(b"GET /a?b HTTP/1.1\r\n"), head)
+        for line in (b"Upgrade: websocket", b"Connection: Upgrade", b"origin: https://x", b"Sec-WebSocket-Version: 13", b"sec-websocket-protocol: one"):
+            self.assertIn(b"\r\n" + line + b"\r\n", head)
+        self.assertNotIn(b"permessage-deflate", head)
+        self.assertFalse({"sec-websocket-accept", "upgrade", "connection"} & set(self.head), self.head)
+        client.send(websocket.text("héllo", masked=True) + frame(PING, b"p", masked=True))
+        self.assertEqual([frames.message(), frames.message()], [(TEXT, "héllo".encode()), (PONG, b"p")])
+        client.send(frame(BINARY, bytes(3 << 20), masked=True))
+        self.assertEqual(frames.message(), (BINARY, bytes(3 << 20)))
+        client.send(websocket.close(1001, b"bye", masked=True))
+        self.assertEqual(frames.message(), (CLOSE, b"\x03\xe9bye"))
+        self.assertEqual(client.to_end(), (b"", "end"))
+        record = self.record()
+        self.assertEqual((record["http"]["version"], record["http"]["method"], record["http"]["status"], record["tls"]["alpn"]),
+                         ("2", "GET", 200, "h2"))
+        self.assertEqual((record["websocket"]["messages_up"], record["websocket"]["close"], record["websocket"]["closed_by"]), (2, 1001, "client"))
+
+    def test_a_reset_ends_it(self):
+        self.enter()
+        client, frames = self.open_h2()
+        client.reset()
+        wait_until(lambda: self.connection.finished.is_set(), what="the origin's end")
+        self.assertEqual(self.record()["error"], "the client reset the stream")
+
+    def test_an_end_without_a_close_frame_is_passed_on_as_one(self):
+        self.enter()
+        client, frames = self.open_h2()
+        client.end()
+        wait_until(lambda: self.connection.finished.is_set(), what="the origin's end")
+        self.assertEqual(self.connection.messages, [])
+        self.assertEqual(self.record()["error"], "the client ended without a close frame")
+        type(self).script = staticmethod(websocket.origin(lambda connection, frames: None))
+        client, frames = self.open_h2()
+        self.assertEqual(client.to_end(), (b"", "reset"))
+
+    def test_secrets(self):
+        self.enter(f"secrets: {{KEY: {{from: env, use: [{{at: {HOST}, slot: ws}}, {{at: {HOST}, slot: query key}}]}}}}\n" + POLICY, env={"KEY": VALUE})
+        placeholder = self.inside.run("result = os.environ['KEY']").encode()
+        client, frames = self.open_h2()
+        client.send(websocket.text(b"<" + placeholder + b">", masked=True) + websocket.close(masked=True))
+        client.to_end()
+        wait_until(lambda: self.connection.finished.is_set(), what="the origin's end")
+        self.assertEqual(self.connection.messages[0], (TEXT, f"<{VALUE}>".encode()))
+
+    def test_a_refusal_of_the_origin_is_passed_on(self):
+        type(self).script = staticmethod(lambda c: (c.read_head(), c.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nno\n")))
+        self.enter()
+        client = websocket.over_http2(self.inside, HOST)
+        self.assertEqual(client.request(websocket.connect_fields(HOST))[":status"], "403")
+        self.assertEqual(client.to_end()[0], b"no\n")
 
 
 class Secrets(ByHand):
