@@ -58,35 +58,63 @@ static size_t next_mark(struct slice text, size_t at)
 	return at;
 }
 
-/* One that begins before a hit has its first spelled character no further than this. */
-static size_t limit_of(const struct search *search)
+/* Whether what is spelled at AT is in no form, by its first bytes: most is, and quickly told. The
+ * closer look (find_look.h) says the same of it. */
+static bool is_of_no_form(const struct find_index *index, struct slice text, size_t at)
 {
-	if (search->found && search->text.len - search->best.start > FIND_HEAD_BYTES)
-		return search->best.start + FIND_HEAD_BYTES;
-	return search->text.len;
+	const unsigned char *next = (const unsigned char *)text.ptr + at;
+	int high, low;
+
+	if (text.len - at < 3)
+		return false;
+	if (next[0] == '\\')
+		return !ascii_is_alnum((char)next[1]) && index->strange[next[1]];
+	if (next[0] != '%')
+		return false;
+	high = ascii_hex_value((char)next[1]);
+	low = ascii_hex_value((char)next[2]);
+	return high >= 0 && low >= 0 && index->strange[high << 4 | low];
 }
 
-bool finder_find(const struct finder *finder, struct slice text, size_t from, bool whole,
-		 struct find_hit *hit)
+/* One that begins before START has its first spelled character no further than this. */
+static size_t limit_of(struct slice text, size_t start)
 {
-	struct search search = {.finder = finder, .text = text, .from = from, .whole = whole};
-	struct slice searched;
+	return start < text.len && text.len - start > FIND_HEAD_BYTES ? start + FIND_HEAD_BYTES
+								      : text.len;
+}
+
+bool finder_find_before(const struct finder *finder, struct slice text, size_t from, size_t before,
+			bool whole, struct find_hit *hit)
+{
+	struct search search = {
+		.finder = finder, .text = text, .from = from, .before = before, .whole = whole};
+	struct slice searched = slice_first(text, limit_of(text, before));
 	struct scan_hit head;
 	size_t at = from;
 
 	if (finder->count == 0)
 		return false;
-	while (!search.found && scanner_find(finder->scanner, text, at, &head)) {
+	while (!search.found && scanner_find(finder->scanner, searched, at, &head)) {
 		search_heads(&search, head.start);
 		at = head.start + 1;
 	}
-	searched = slice_first(text, limit_of(&search));
+	if (search.found)
+		searched.len = limit_of(text, search.best.start);
 	for (at = next_mark(searched, from); at < searched.len; at = next_mark(searched, at + 1)) {
+		if (is_of_no_form(&finder->index, searched, at))
+			continue;
 		search_mark(&search, at);
-		searched.len = limit_of(&search);
+		if (search.found)
+			searched.len = limit_of(text, search.best.start);
 	}
 	*hit = search.best;
 	return search.found;
+}
+
+bool finder_find(const struct finder *finder, struct slice text, size_t from, bool whole,
+		 struct find_hit *hit)
+{
+	return finder_find_before(finder, text, from, text.len, whole, hit);
 }
 
 size_t finder_reach(const struct finder *finder)
@@ -97,7 +125,11 @@ size_t finder_reach(const struct finder *finder)
 size_t finder_partial(const struct finder *finder, struct slice text)
 {
 	size_t reach = finder_reach(finder), first, at;
-	struct search search = {.finder = finder, .text = text, .for_open = true, .open = text.len};
+	struct search search = {.finder = finder,
+				.text = text,
+				.before = text.len,
+				.for_open = true,
+				.open = text.len};
 	struct scan_hit head;
 
 	if (finder->count == 0 || text.len == 0)

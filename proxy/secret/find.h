@@ -55,6 +55,10 @@ const struct form *finder_form(const struct finder *finder, size_t index);
 bool finder_find(const struct finder *finder, struct slice text, size_t from, bool whole,
 		 struct find_hit *hit);
 
+/* The same of hits that begin before BEFORE; no further is looked. */
+bool finder_find_before(const struct finder *finder, struct slice text, size_t from, size_t before,
+			bool whole, struct find_hit *hit);
+
 /* No hit is longer than this. */
 size_t finder_reach(const struct finder *finder);
 

@@ -81,6 +81,8 @@ static void offer(struct search *search, const struct find_hit *hit)
 {
 	const struct find_hit *best = &search->best;
 
+	if (hit->start >= search->before)
+		return;
 	if (search->found && (hit->start > best->start ||
 			      (hit->start == best->start && hit->length <= best->length)))
 		return;
@@ -315,6 +317,22 @@ static void try_spelled(struct search *search, size_t at)
 		try_reading(search, at, list[i]);
 }
 
+/* Nothing is spelled right behind the line break at AT, which ends at NEXT: every reader sees the
+ * same there. */
+static bool try_plain_break(struct search *search, size_t at, size_t next)
+{
+	struct trial trial = {.at = at, .next = next + 1, .behind_break = true};
+
+	if (next >= search->text.len || is_break_char(search->text.ptr[next]) ||
+	    is_spelling(search->text.ptr[next]))
+		return false;
+	trial.unit = (struct escape_unit){.length = 1, .count = 1};
+	trial.unit.bytes[0] = search->text.ptr[next];
+	try_unit(search, &trial, &plain_reading, 1);
+	try_unit(search, &trial, readings, READINGS);
+	return true;
+}
+
 static void try_line_feed(struct search *search, size_t at)
 {
 	size_t next = at + 1;
@@ -322,6 +340,8 @@ static void try_line_feed(struct search *search, size_t at)
 	if (at > search->from && search->text.ptr[at - 1] == '\r')
 		at--;
 	if (is_dull_break(search, at, '\n', next))
+		return;
+	if (try_plain_break(search, at, next))
 		return;
 	try_break(search, at, plain_reading);
 	for (size_t i = 0; i < READINGS; i++)

@@ -14,6 +14,7 @@ int secret_store_init(struct secret_store *store, struct error *err)
 void secret_store_free(struct secret_store *store)
 {
 	scanner_free(store->scanner);
+	finder_free(store->finder);
 	locked_free(&store->values);
 	arena_free(&store->texts);
 	*store = (struct secret_store){0};
@@ -71,7 +72,8 @@ int secret_store_seal(struct secret_store *store, struct error *err)
 	store->scanner = scanner_create(patterns, store->count);
 	if (!store->scanner)
 		return error_set_code(err, -ENOMEM, "cannot prepare the secrets");
-	return 0;
+	return finder_create(patterns, store->count, FORMS_OF_PLACEHOLDER, false, &store->finder,
+			     err);
 }
 
 const struct secret_entry *secret_find(const struct secret_store *store, struct slice text,

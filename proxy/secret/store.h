@@ -1,6 +1,7 @@
 /*
  * The secrets of one sandbox, as its worker holds them: the real values in locked memory, the
- * placeholders that stand for them, and a scanner that finds the placeholders.
+ * placeholders that stand for them, and what finds the placeholders: a scanner, and a finder for
+ * those in disguise.
  *
  * A placeholder is looked up in the store of the sandbox that the connection came from, and nowhere
  * else (design section 3, rule 7): another sandbox's is just text.
@@ -14,6 +15,7 @@
 #include "base/error.h"
 #include "base/locked.h"
 #include "policy/policy.h"
+#include "proxy/secret/find.h"
 #include "proxy/secret/scan.h"
 
 enum {
@@ -33,6 +35,7 @@ struct secret_store {
 	struct secret_entry entries[POLICY_SECRETS_MAX];
 	size_t count;
 	struct scanner *scanner;
+	struct finder *finder; /* of placeholders in disguise too (threat S8) */
 };
 
 int secret_store_init(struct secret_store *store, struct error *err);
