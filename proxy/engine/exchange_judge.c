@@ -164,10 +164,10 @@ static void describe_misuse(struct exchange *exchange, const struct secret_misus
 	const struct policy_use *use = &secret->uses[0];
 
 	snprintf(exchange->why, sizeof(exchange->why),
-		 "the placeholder of %s stands in the %s, where it is not bound to; it is bound to "
-		 "%.*s at "
-		 "%.*s%s%s",
-		 secret->name, secret_place_name(misuse->place), SLICE_ARGS(use->slot.text),
+		 "the placeholder of %s stands in the %s%s, where it is not bound to; it is bound "
+		 "to %.*s at %.*s%s%s",
+		 secret->name, secret_place_name(misuse->place),
+		 misuse->disguised ? ", in disguise" : "", SLICE_ARGS(use->slot.text),
 		 SLICE_ARGS(use->at.text), secret->use_count > 1 ? ", among others" : "",
 		 misuse->action == SECRET_KILLED ? "; for this, the sandbox is ended" : "");
 }
@@ -206,45 +206,65 @@ static bool check_misuse(struct exchange *exchange, struct answer *answer)
 	return true;
 }
 
-static bool is_coded(const struct http_message *request)
+bool exchange_lets_misuse_pass(struct exchange *exchange)
 {
-	const struct http_field *field = http_fields_find(&request->fields, FIELD_CONTENT_ENCODING);
-
-	return field && field->value.len &&
-	       !slice_equal_nocase(field->value, SLICE_LITERAL("identity"));
+	if (!is_observing(exchange))
+		return false;
+	exchange->would_deny = true;
+	exchange->would_reason =
+		"a placeholder in the body is misused, or the body cannot be looked "
+		"through";
+	exchange->plan.refusal = NULL;
+	exchange->plan.kill = false;
+	return true;
 }
 
-/* What must be inspected and cannot be is refused (design section 3, rule 10). */
-static bool check_body(struct exchange *exchange, struct answer *answer)
+static bool begin_body(struct exchange *exchange, const struct path *path, struct answer *answer)
 {
-	const struct http_message *request = &exchange->request;
+	struct policy_request asked = question(exchange, path);
 
-	if (request->body == HTTP_BODY_NONE || exchange->sandbox->secrets.count == 0)
-		return true;
-	exchange->scans_body = true;
-	if (!secret_body_must_inspect(&exchange->sandbox->secrets) || !is_coded(request))
-		return true;
-	return refuse_by_policy(
-		exchange, answer,
-		"the body is compressed, and a secret's misuse setting (strict, strip or "
-		"kill) demands that it be inspected");
+	return exchange_body_begin(exchange, &asked, answer);
+}
+
+static bool refuse_too_many(struct answer *answer)
+{
+	return refuse(answer, 431, "the request has more placeholders than are supported");
+}
+
+/* What is left of a path that something was taken out of is judged like any other. */
+static bool settle_path(struct exchange *exchange, struct path *path, struct answer *answer)
+{
+	struct http_message *request = &exchange->request;
+	int rc;
+
+	do {
+		struct policy_request asked = question(exchange, path);
+
+		rc = secret_plan_begin(&exchange->plan, exchange->sandbox->policy, &asked);
+		if (rc == 0)
+			rc = secret_plan_path(&exchange->sandbox->secrets, request,
+					      &exchange->plan);
+		if (rc == 1 &&
+		    (!canonicalise(exchange, path, answer) || !decide(exchange, path, answer)))
+			return false;
+	} while (rc == 1);
+	return rc < 0 ? refuse_too_many(answer) : true;
 }
 
 static bool plan_secrets(struct exchange *exchange, struct path *path, struct answer *answer)
 {
 	struct http_message *request = &exchange->request;
-	struct policy_request asked = question(exchange, path);
-	int rc = secret_plan_make(&exchange->sandbox->secrets, exchange->sandbox->policy, &asked,
-				  request, &exchange->plan);
+	const struct policy_rule *rule;
+	int rc = 0;
 
-	if (rc < 0)
-		return refuse(answer, 431, "the request has more placeholders than are supported");
-	if (!check_misuse(exchange, answer))
+	if (!settle_path(exchange, path, answer))
 		return false;
-	if (request->path.ptr == path->text.ptr)
-		return true;
-	/* Something was taken out of the path: what is left is judged like any other. */
-	return canonicalise(exchange, path, answer) && decide(exchange, path, answer);
+	rule = exchange->verdict.allow ? exchange->verdict.rule : NULL;
+	if (rule)
+		rc = secret_plan_set(rule, request, &exchange->plan);
+	if (rc == 0)
+		rc = secret_plan_make(&exchange->sandbox->secrets, request, &exchange->plan);
+	return rc < 0 ? refuse_too_many(answer) : check_misuse(exchange, answer);
 }
 
 /* The connection was refused when its name was known; what would allow this very request can be
@@ -285,7 +305,7 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 		return false;
 	/* Before secrets are planned, as the plan knows fields by their place. */
 	strip_overrides(exchange);
-	if (!plan_secrets(exchange, &path, answer) || !check_body(exchange, answer))
+	if (!plan_secrets(exchange, &path, answer) || !begin_body(exchange, &path, answer))
 		return false;
 	exchange->would_deny |= facts->would_deny;
 	if (facts->would_deny && !exchange->would_reason)

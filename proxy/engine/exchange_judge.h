@@ -12,4 +12,7 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer);
 /* The refusal of EXCHANGE's plan, which was found in the body or the trailers, as an answer. */
 void exchange_refuse_misuse(struct exchange *exchange, struct answer *answer);
 
+/* In observe mode a misuse in the body goes on, and is marked: true then. */
+bool exchange_lets_misuse_pass(struct exchange *exchange);
+
 #endif

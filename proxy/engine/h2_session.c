@@ -317,7 +317,7 @@ void h2_stream_init(struct h2_stream *stream, struct h2_session *session)
 	stream->window = session->is_server ? H2_SERVER_STREAM_WINDOW : H2_CLIENT_STREAM_WINDOW;
 	buffer_init(&stream->held, H2_CLIENT_STREAM_WINDOW_MAX);
 	/* Pieces are no longer than what one read brings, and stop when it is congested. */
-	buffer_init(&stream->pending, (size_t)1 << 20);
+	buffer_init_wiped(&stream->pending, (size_t)1 << 20);
 	arena_init(&stream->texts,
 		   2 * HTTP_TRAILER_MAX_BYTES + sizeof(nghttp2_nv) * H2_ENTRIES_MAX);
 	list_init(&stream->ready_node);
@@ -338,7 +338,7 @@ void h2_stream_forget(struct h2_stream *stream)
 		nghttp2_session_consume_connection(session->codec, held);
 	session->held_bytes -= held;
 	buffer_free(&stream->held);
-	buffer_wipe(&stream->pending);
+	buffer_free(&stream->pending);
 	arena_free(&stream->texts);
 	list_remove(&stream->node);
 	list_remove(&stream->ready_node);

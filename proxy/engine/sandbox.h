@@ -39,7 +39,9 @@ struct sandbox {
 	struct listener *listeners[2];
 	struct packet_watch *packets;
 	struct secret_store secrets;
-	struct scrubber *body_scrubber;	    /* of what comes back; NULL: nothing is scrubbed */
+	struct scrubber *field_scrubber; /* of responses' fields; NULL: nothing is scrubbed */
+	struct scrubber *body_scrubber;	 /* of their bodies; NULL: the same */
+	struct wiped_budget coding_budget;
 	struct wiped_budget message_budget; /* of WebSockets */
 	struct origin_pool pool;
 	struct list clients; /* every client connection */

@@ -1,56 +1,17 @@
 #include "proxy/engine/websocket.h"
 
-#include <openssl/rand.h>
 #include <stdio.h>
 
 #include "base/error.h"
 #include "proxy/engine/exchange_judge.h"
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
-#include "proxy/engine/websocket_text.h"
+#include "proxy/engine/websocket_way.h"
 #include "proxy/secret/scrub.h"
 
 enum {
-	/* Of the engine's scratch memory: a frame on its way, and what comes out of a stage. */
-	FRAME_BYTES = 64 << 10,
 	WAITING_MAX_BYTES = 512 << 10,
-	REASON_MAX_BYTES = WEBSOCKET_CONTROL_MAX_BYTES - 2,
-};
-
-_Static_assert(FRAME_BYTES >= WEBSOCKET_PIECE_MAX_BYTES + WEBSOCKET_FRAME_HEAD_MAX_BYTES,
-	       "a frame has room");
-_Static_assert(SECRET_SCRATCH_BYTES >= FRAME_BYTES + STAGE_OUT_BYTES, "so has a stage's output");
-
-/* One direction. */
-struct way {
-	struct websocket *socket;
-	bool to_origin;
-	struct websocket_reader *reader;
-	struct buffer waiting; /* read, and not looked at yet */
-	bool paused;	       /* its source */
-	bool begun;	       /* a part of a message was sent */
-	bool is_inside;	       /* a part of a message that is streamed has come */
-	bool closed;
-	struct slice left; /* to be sent, of a message that is whole */
-	bool is_sending;
-	bool is_running;
-	struct websocket_rewritten rewritten;
-	struct secret_body body; /* of a binary message from the client */
-	struct stage *scrub;	 /* of a message to it */
-	uint64_t messages;
-	uint64_t bytes;
-};
-
-struct websocket {
-	struct exchange *exchange;
-	struct way up;
-	struct way down;
-	struct websocket_text text;
-	bool scrubs;
-	bool over;
-	uint64_t scrubbed; /* hits */
-	uint16_t code;	   /* of the close frame that came first; 0: none has */
-	const char *closed_by;
+	SCRUBBED_MAX_BYTES = 1 << 20, /* what a piece may become */
 };
 
 int websocket_ask(struct exchange *exchange, const char **why)
@@ -67,121 +28,17 @@ int websocket_ask(struct exchange *exchange, const char **why)
 	return rc;
 }
 
-/* What goes out. */
-
-static struct engine *engine_of(const struct way *way)
-{
-	return way->socket->exchange->sandbox->engine;
-}
-
-static bool is_congested(const struct way *way)
-{
-	struct exchange *exchange = way->socket->exchange;
-
-	if (way->to_origin)
-		return exchange->origin->ops->is_congested(exchange->origin);
-	return exchange->ops->is_congested(exchange->leg);
-}
-
-static void pause_source(struct way *way, bool pause)
-{
-	struct exchange *exchange = way->socket->exchange;
-
-	if (way->paused == pause)
-		return;
-	way->paused = pause;
-	if (way->to_origin)
-		exchange->ops->pause_request(exchange->leg, pause);
-	else
-		exchange->origin->ops->pause(exchange->origin, pause);
-}
-
 static void finish(struct websocket *socket, bool allow, const char *error, bool cut)
 {
 	socket->over = true;
 	exchange_end_websocket(socket->exchange, allow, error, cut);
 }
 
-/* PAYLOAD may be in what is read, in the stage's room, or in a reader; never where a frame is made.
- */
-static void send_frame(struct way *way, enum websocket_opcode opcode, bool is_last,
-		       struct slice payload)
-{
-	struct exchange *exchange = way->socket->exchange;
-	char *frame = engine_of(way)->secret_scratch;
-	uint8_t mask[4];
-	size_t head;
-
-	/* Without randomness no mask can be unknown to the client, and none is better (RFC 6455
-	 * section 10.3). */
-	if (way->to_origin && RAND_bytes(mask, sizeof(mask)) != 1)
-		memset(mask, 0, sizeof(mask));
-	head = websocket_write_fragment_head(opcode, is_last, payload.len,
-					     way->to_origin ? mask : NULL, (uint8_t *)frame);
-	if (payload.len)
-		memcpy(frame + head, payload.ptr, payload.len);
-	if (way->to_origin)
-		websocket_mask((uint8_t *)frame + head, payload.len, mask, 0);
-	if (way->to_origin)
-		exchange->origin->ops->send_data(exchange->origin,
-						 slice_of(frame, head + payload.len));
-	else
-		exchange->ops->data(exchange->leg, slice_of(frame, head + payload.len));
-	explicit_bzero(frame, head + payload.len);
-}
-
-/* One more fragment of a message. */
-static void send_piece(struct way *way, enum websocket_opcode opcode, struct slice piece, bool last)
-{
-	if (piece.len == 0 && !last)
-		return;
-	send_frame(way, way->begun ? WEBSOCKET_CONTINUATION : opcode, last, piece);
-	way->begun = !last;
-}
-
-static void send_pieces(struct way *way, enum websocket_opcode opcode, struct slice bytes,
-			bool is_last)
-{
-	do {
-		struct slice piece = slice_first(bytes, WEBSOCKET_PIECE_MAX_BYTES);
-
-		bytes = slice_from(bytes, piece.len);
-		send_piece(way, opcode, piece, is_last && bytes.len == 0);
-	} while (bytes.len);
-}
-
-/* Sends on what is left of a message, as far as the receiver takes it. */
-static void send_left(struct way *way)
-{
-	while (way->is_sending && !is_congested(way)) {
-		struct slice piece = slice_first(way->left, WEBSOCKET_PIECE_MAX_BYTES);
-
-		way->left = slice_from(way->left, piece.len);
-		way->is_sending = way->left.len > 0;
-		send_piece(way, WEBSOCKET_TEXT, piece, !way->is_sending);
-	}
-	if (!way->is_sending)
-		websocket_text_release(&way->socket->text, &way->rewritten);
-}
-
-/* A close frame of ours. */
-static void send_close(struct way *way, uint16_t code, const char *reason)
-{
-	char payload[WEBSOCKET_CONTROL_MAX_BYTES] = {(char)(code >> 8), (char)(code & 0xff)};
-	struct slice text = slice_first(slice_from_text(reason), REASON_MAX_BYTES);
-
-	if (way->closed)
-		return;
-	memcpy(payload + 2, text.ptr, text.len);
-	way->closed = true;
-	send_frame(way, WEBSOCKET_CLOSE, true, slice_of(payload, 2 + text.len));
-}
-
 /* Ends it from our side. What we know of our policy is for the client. */
 static void close_both(struct websocket *socket, uint16_t code, const char *reason)
 {
-	send_close(&socket->down, code, reason);
-	send_close(&socket->up, code, "");
+	way_send_close(&socket->down, code, reason);
+	way_send_close(&socket->up, code, "");
 	if (!socket->code) {
 		socket->code = code;
 		socket->closed_by = "sallyport";
@@ -227,100 +84,72 @@ static void fail_by(struct way *way, int rc)
 
 /* What comes in. */
 
-/* The exchange's policy refuses nothing in observe mode. */
-static int watch_body(struct way *way, struct slice in, bool end, struct slice *out)
+static void end_stage(struct way *way)
 {
-	struct exchange *exchange = way->socket->exchange;
-	int rc = secret_body_feed(&way->body, in, end, out);
-
-	if (rc != ERROR_DENIED || exchange->sandbox->policy->mode != POLICY_OBSERVE)
-		return rc;
-	exchange->would_deny = true;
-	exchange->would_reason = "a placeholder in a message is misused";
-	exchange->plan.refusal = NULL;
-	exchange->plan.kill = false;
-	return 0;
+	if (way->stage)
+		way->stage->ops->free(way->stage);
+	way->stage = NULL;
 }
 
-/* A piece of a binary message from the client. */
-static void pass_up(struct way *way, const struct websocket_message *piece)
+static struct stage *make_stage(struct way *way)
 {
 	struct exchange *exchange = way->socket->exchange;
-	struct slice out = piece->payload;
-	int rc = 0;
+
+	if (way->to_origin)
+		return websocket_binary_stage(&way->socket->text);
+	return scrub_stage(exchange->sandbox->body_scrubber, &exchange->scrubbed);
+}
+
+/* A piece of a message that is looked through as it comes. */
+static void filter(struct way *way, const struct websocket_message *piece)
+{
+	char *room = way->socket->exchange->sandbox->engine->flow_scratch;
+	struct slice in = piece->payload;
+	int rc;
 
 	if (!way->is_inside)
-		secret_body_init(&way->body, &exchange->sandbox->secrets, &exchange->plan);
-	rc = watch_body(way, piece->payload, piece->is_last, &out);
-	if (rc < 0) {
+		way->stage = make_stage(way);
+	do {
+		struct writer out = writer_of(room, STAGE_OUT_BYTES);
+
+		rc = way->stage ? way->stage->ops->step(way->stage, &in, piece->is_last, &out)
+				: -ENOMEM;
+		if (rc >= 0)
+			way_send_pieces(way, piece->opcode, slice_of(room, writer_length(&out)),
+					rc == STAGE_END);
+	} while (rc == STAGE_FULL);
+	explicit_bzero(room, STAGE_OUT_BYTES);
+	if (rc < 0)
 		fail_by(way, rc);
-		return;
-	}
-	send_pieces(way, piece->opcode, out, piece->is_last);
-	if (piece->is_last)
-		secret_body_free(&way->body);
+	else if (piece->is_last)
+		end_stage(way);
 }
 
-/* A text that is whole, and short. */
-static void pass_down_scrubbed(struct way *way, const struct websocket_message *message)
+/* Most messages come in one piece, and need no stage of their own. */
+static void scrub_whole(struct way *way, const struct websocket_message *message)
 {
 	struct exchange *exchange = way->socket->exchange;
 	struct slice text;
 	struct arena arena;
 
-	arena_init(&arena, 1 << 20);
+	arena_init(&arena, SCRUBBED_MAX_BYTES);
 	text = scrub_text(exchange->sandbox->body_scrubber, message->payload, &arena,
-			  &way->socket->scrubbed);
+			  &exchange->scrubbed);
 	if (!text.ptr)
-		fail(way->socket, WEBSOCKET_OUR_FAULT, "no memory to look a message through");
+		fail_by(way, -ENOMEM);
 	else
-		send_pieces(way, message->opcode, text, true);
+		way_send_pieces(way, message->opcode, text, true);
 	arena_free(&arena);
-}
-
-static void end_scrub(struct way *way)
-{
-	if (way->scrub)
-		way->scrub->ops->free(way->scrub);
-	way->scrub = NULL;
-}
-
-/* A piece of a message that is looked through as it comes. */
-static void scrub_piece(struct way *way, const struct websocket_message *piece)
-{
-	struct exchange *exchange = way->socket->exchange;
-	char *room = engine_of(way)->secret_scratch + FRAME_BYTES;
-	struct slice in = piece->payload;
-	int rc;
-
-	if (!way->is_inside)
-		way->scrub = scrub_stage(exchange->sandbox->body_scrubber, &way->socket->scrubbed);
-	do {
-		struct writer out = writer_of(room, STAGE_OUT_BYTES);
-
-		rc = way->scrub ? way->scrub->ops->step(way->scrub, &in, piece->is_last, &out)
-				: -ENOMEM;
-		if (rc < 0) {
-			fail(way->socket, WEBSOCKET_OUR_FAULT,
-			     "a message cannot be looked through");
-			return;
-		}
-		send_pieces(way, piece->opcode, slice_of(room, writer_length(&out)),
-			    rc == STAGE_END);
-	} while (rc == STAGE_FULL);
-	explicit_bzero(room, STAGE_OUT_BYTES);
-	if (piece->is_last)
-		end_scrub(way);
 }
 
 static void pass_down(struct way *way, const struct websocket_message *piece)
 {
 	if (!way->socket->scrubs)
-		send_pieces(way, piece->opcode, piece->payload, piece->is_last);
+		way_send_pieces(way, piece->opcode, piece->payload, piece->is_last);
 	else if (!way->is_inside && piece->is_last)
-		pass_down_scrubbed(way, piece);
+		scrub_whole(way, piece);
 	else
-		scrub_piece(way, piece);
+		filter(way, piece);
 }
 
 /* A whole text from the client. */
@@ -337,18 +166,24 @@ static void take_text(struct way *way, struct slice text)
 	way->is_sending = true;
 }
 
+static void pass_up(struct way *way, const struct websocket_message *piece)
+{
+	if (way->socket->exchange->sandbox->secrets.count == 0)
+		way_send_pieces(way, piece->opcode, piece->payload, piece->is_last);
+	else if (piece->opcode == WEBSOCKET_TEXT)
+		take_text(way, piece->payload);
+	else
+		filter(way, piece);
+}
+
 static void take_data(struct way *way, const struct websocket_message *message)
 {
 	way->bytes += message->payload.len;
 	way->messages += message->is_last;
-	if (!way->to_origin)
-		pass_down(way, message);
-	else if (way->socket->exchange->sandbox->secrets.count == 0)
-		send_pieces(way, message->opcode, message->payload, message->is_last);
-	else if (message->opcode == WEBSOCKET_TEXT)
-		take_text(way, message->payload);
-	else
+	if (way->to_origin)
 		pass_up(way, message);
+	else
+		pass_down(way, message);
 	way->is_inside = !message->is_last;
 }
 
@@ -364,7 +199,7 @@ static bool clean_control(struct way *way, struct slice *payload, struct arena *
 		if (!way->socket->scrubs)
 			return true;
 		*payload = scrub_text(exchange->sandbox->body_scrubber, *payload, arena,
-				      &way->socket->scrubbed);
+				      &exchange->scrubbed);
 		if (payload->ptr)
 			return true;
 		fail_by(way, -ENOMEM);
@@ -415,7 +250,8 @@ static void take_control(struct way *way, const struct websocket_message *messag
 		memcpy(frame, payload.ptr, sizeof(frame) - room);
 	if (text.len)
 		memcpy(frame + sizeof(frame) - room, text.ptr, text.len);
-	send_frame(way, message->opcode, true, slice_of(frame, sizeof(frame) - room + text.len));
+	way_send_frame(way, message->opcode, true,
+		       slice_of(frame, sizeof(frame) - room + text.len));
 	arena_free(&arena);
 	if (is_close)
 		note_close(way, payload);
@@ -432,8 +268,8 @@ static struct slice run(struct way *way, struct slice in)
 
 	while (!socket->over && !way->closed) {
 		if (way->is_sending)
-			send_left(way);
-		if (way->is_sending || is_congested(way))
+			way_send_left(way);
+		if (way->is_sending || way_is_congested(way))
 			return in;
 		rc = websocket_read(way->reader, &in, &message, &code, &why);
 		if (rc == WEBSOCKET_MORE)
@@ -466,15 +302,13 @@ static void push(struct way *way, struct slice in)
 	way->is_running = false;
 	if (socket->over)
 		return;
-	if (kept && rest.len == 0)
-		buffer_wipe(&way->waiting);
-	else if (kept)
+	if (kept)
 		buffer_consume(&way->waiting, buffer_length(&way->waiting) - rest.len);
 	else if (rest.len && buffer_append(&way->waiting, rest) < 0) {
 		fail_by(way, -ENOMEM);
 		return;
 	}
-	pause_source(way, way->is_sending || rest.len || (!way->closed && is_congested(way)));
+	way_pause(way, way->is_sending || rest.len || (!way->closed && way_is_congested(way)));
 }
 
 static void note_activity(struct websocket *socket)
@@ -546,7 +380,6 @@ void websocket_describe(struct exchange *exchange, struct audit_record *record)
 	if (!socket)
 		return;
 	record->has_websocket = true;
-	record->scrubbed += socket->scrubbed;
 	record->websocket.messages_up = socket->up.messages;
 	record->websocket.messages_down = socket->down.messages;
 	record->websocket.bytes_up = socket->up.bytes;
@@ -563,11 +396,10 @@ static void free_way(struct way *way)
 {
 	websocket_reader_free(way->reader);
 	way->reader = NULL;
-	buffer_wipe(&way->waiting);
+	buffer_free(&way->waiting);
 	if (way->rewritten.memory)
 		websocket_text_release(&way->socket->text, &way->rewritten);
-	secret_body_free(&way->body);
-	end_scrub(way);
+	end_stage(way);
 }
 
 void websocket_free(struct exchange *exchange)
@@ -587,7 +419,7 @@ static int begin_way(struct websocket *socket, struct way *way, bool to_origin)
 	way->socket = socket;
 	way->to_origin = to_origin;
 	way->paused = to_origin;
-	buffer_init(&way->waiting, WAITING_MAX_BYTES);
+	buffer_init_wiped(&way->waiting, WAITING_MAX_BYTES);
 	way->reader = websocket_reader_create(to_origin, &sandbox->message_budget);
 	if (!way->reader)
 		return -ENOMEM;
@@ -597,22 +429,6 @@ static int begin_way(struct websocket *socket, struct way *way, bool to_origin)
 	return 0;
 }
 
-/* Whether some secret is, or may be, known to the origin. */
-static bool must_scrub(const struct exchange *exchange)
-{
-	const struct secret_store *secrets = &exchange->sandbox->secrets;
-	const struct http_message *request = &exchange->request;
-
-	if (!exchange->sandbox->body_scrubber || request->scheme != POLICY_HTTPS)
-		return false;
-	for (size_t i = 0; i < secrets->count; i++) {
-		if (policy_secret_names_host(secrets->entries[i].policy, &request->host,
-					     request->port))
-			return true;
-	}
-	return false;
-}
-
 static int make(struct exchange *exchange)
 {
 	struct websocket *socket = arena_calloc(&exchange->arena, 1, sizeof(*socket));
@@ -620,10 +436,10 @@ static int make(struct exchange *exchange)
 	if (!socket)
 		return -ENOMEM;
 	socket->exchange = exchange;
-	socket->scrubs = must_scrub(exchange);
+	socket->scrubs = exchange->scrub != EXCHANGE_SCRUB_NONE && exchange->sandbox->body_scrubber;
 	exchange->websocket = socket;
-	if (websocket_text_init(&socket->text, exchange) < 0 ||
-	    begin_way(socket, &socket->up, true) < 0 || begin_way(socket, &socket->down, false) < 0)
+	websocket_text_init(&socket->text, exchange);
+	if (begin_way(socket, &socket->up, true) < 0 || begin_way(socket, &socket->down, false) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -654,6 +470,6 @@ int websocket_begin(struct exchange *exchange, struct http_message *response)
 	exchange->status = response->status;
 	exchange->state = EXCHANGE_RESPONDING;
 	deadline_set(&exchange->deadline, TIMEOUT_WEBSOCKET);
-	pause_source(&exchange->websocket->up, false);
+	way_pause(&exchange->websocket->up, false);
 	return 0;
 }

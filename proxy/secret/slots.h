@@ -50,18 +50,28 @@ struct slots_owner {
 	void *owner;
 };
 
-/* Rewrites a query ("?a=b&c=d", percent-encoded) to OUT. 0; ERROR_DENIED when the judge refuses;
- * ERROR_LIMIT when OUT is full. */
+/* Rewrites of what stands in a head, to OUT. Placeholders are found in every form and spelling
+ * (find.h): one that its place reads (in a query and a path: decoded once) stands in a slot, any
+ * other is disguised. The judge is asked about each, in order; the rest stays byte for byte. OUT
+ * may be NULL: then nothing is written, and the judge is asked all the same. 0; ERROR_DENIED when
+ * the judge refuses; ERROR_LIMIT when OUT is full. */
+
+/* A query ("?a=b&c=d"): names are compared decoded, "+" being a space; all values of a name are in
+ * the slot. */
 int slots_rewrite_query(const struct slots_owner *owner, struct slice query,
 			struct secret_output *out);
 
-/* Rewrites the value of a Cookie field. */
+/* The value of a Cookie field. All cookies of a name are in the slot. */
 int slots_rewrite_cookie(const struct slots_owner *owner, struct slice value,
 			 struct secret_output *out);
 
-/* Rewrites a canonical path: a placeholder that is a whole segment stands in the slot "path". */
+/* A canonical path: a placeholder that is a whole segment stands in the slot "path". */
 int slots_rewrite_path(const struct slots_owner *owner, struct slice path,
 		       struct secret_output *out);
+
+/* Text that is all in one place: PLACE, but for "disguised". */
+int slots_rewrite_text(const struct slots_owner *owner, const struct slots_place *place,
+		       struct slice text, struct secret_output *out);
 
 /* Stages for bodies. OWNER must outlive them; it is asked about each placeholder in the order of
  * the bytes. What is refused fails with ERROR_DENIED. All but the placeholders stays byte for byte.

@@ -76,6 +76,16 @@ int secret_store_seal(struct secret_store *store, struct error *err)
 			     err);
 }
 
+const struct secret_entry *secret_store_entry(const struct secret_store *store,
+					      const struct policy_secret *secret)
+{
+	for (size_t i = 0; i < store->count; i++) {
+		if (store->entries[i].policy == secret)
+			return &store->entries[i];
+	}
+	return NULL;
+}
+
 const struct secret_entry *secret_find(const struct secret_store *store, struct slice text,
 				       size_t from, struct scan_hit *hit)
 {
@@ -113,37 +123,31 @@ int secret_rewrite(const struct secret_store *store, struct slice text, secret_r
 	return put(out, slice_from(text, done));
 }
 
-struct names_context {
-	char text[256];
-};
-
-static void replace_by_name(void *context, const struct secret_entry *entry,
-			    struct slice *replacement)
+static void put_name(struct secret_output *out, const struct secret_entry *entry)
 {
-	struct names_context *names = context;
-	size_t len = strlen(entry->policy->name);
-
-	if (len > sizeof(names->text) - 2)
-		len = sizeof(names->text) - 2;
-	names->text[0] = '{';
-	memcpy(names->text + 1, entry->policy->name, len);
-	names->text[len + 1] = '}';
-	*replacement = slice_of(names->text, len + 2);
+	put(out, SLICE_LITERAL("{"));
+	put(out, slice_from_text(entry->policy->name));
+	put(out, SLICE_LITERAL("}"));
 }
 
 struct slice secret_redact(const struct secret_store *store, struct slice text, struct arena *arena)
 {
-	struct names_context names;
 	struct secret_output out;
-	struct scan_hit hit;
+	struct find_hit hit;
+	size_t done = 0;
 
-	if (!secret_find(store, text, 0, &hit))
+	if (!finder_find(store->finder, text, 0, true, &hit))
 		return text;
 	/* A name may be longer than its placeholder; the text is cut if it must be. */
 	out = (struct secret_output){arena_alloc_bytes(arena, text.len * 2 + 256),
 				     text.len * 2 + 256, 0};
 	if (!out.bytes)
 		return (struct slice){NULL, 0};
-	secret_rewrite(store, text, replace_by_name, &names, &out);
+	do {
+		put(&out, slice_of(text.ptr + done, hit.start - done));
+		put_name(&out, &store->entries[hit.form->owner]);
+		done = hit.start + hit.length;
+	} while (finder_find(store->finder, text, done, true, &hit));
+	put(&out, slice_from(text, done));
 	return slice_of(out.bytes, out.length);
 }

@@ -55,8 +55,12 @@ int secret_store_seal(struct secret_store *store, struct error *err);
 const struct secret_entry *secret_find(const struct secret_store *store, struct slice text,
 				       size_t from, struct scan_hit *hit);
 
-/* TEXT with each placeholder written as {NAME}, for logs and messages: TEXT itself when it has
- * none, else in ARENA. ptr is NULL without memory. */
+/* The entry of SECRET, or NULL. */
+const struct secret_entry *secret_store_entry(const struct secret_store *store,
+					      const struct policy_secret *secret);
+
+/* TEXT with each placeholder, in whatever form or spelling, written as {NAME}, for logs and
+ * messages: TEXT itself when it has none, else in ARENA. ptr is NULL without memory. */
 struct slice secret_redact(const struct secret_store *store, struct slice text,
 			   struct arena *arena);
 
