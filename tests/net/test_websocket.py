@@ -1,5 +1,7 @@
 """WebSockets: Python's websockets and Node's ws on both sides, secrets in messages, what comes back, and the log."""
 import asyncio
+import base64
+import itertools
 import json
 import ssl
 import subprocess
@@ -16,6 +18,7 @@ from lab.websocket import BINARY, CLOSE, PING, PONG, TEXT, frame
 from lab.world import World
 
 HOST, ECHO, NODE = "raw.example.com", "python.example.com", "node.example.com"
+PATHS = itertools.count()
 VALUE = "sk-proj-Zq7Rk2Wm9Xv4Tn8Bc3Hf6Jd1Lg5Ps0"
 POLICY = "rules:\n" + "".join(f"  - {{allow: {host}, websocket: true}}\n" for host in (HOST, ECHO, NODE))
 
@@ -254,16 +257,22 @@ class ByHand(unittest.TestCase):
         self.inside = Puppet(self.box, env=env)
         self.addCleanup(self.inside.close)
 
-    def open(self, path="/ws", fields=b"", **options):
+    def open(self, path=None, fields=b"", **options):
         """An open WebSocket: (client, frames)."""
+        self.path = path or f"/ws/{next(PATHS)}"
+        path = self.path
         client = self.inside.connect(HOST, **options)
         client.send(websocket.request(HOST, path, fields))
         self.head = client.until(b"\r\n\r\n")
         self.assertTrue(self.head.startswith(b"HTTP/1.1 101 "), self.head)
         return client, websocket.Frames(client.some)
 
-    def record(self, **wanted):
-        return settle(self.box, kind="http", **wanted)[-1]
+    def record(self):
+        """Of the WebSocket that was opened last."""
+        def mine():
+            return [r for r in self.box.records(kind="http") if r["http"]["path"] == self.path]
+        wait_until(mine, what="the record")
+        return mine()[-1]
 
     @property
     def connection(self):
@@ -438,7 +447,9 @@ result = sent
 class OverHttp2(ByHand):
     """RFC 8441 on the client's leg; the origin is asked in HTTP/1.1."""
 
-    def open_h2(self, path="/ws", fields=()):
+    def open_h2(self, path=None, fields=()):
+        self.path = path or f"/ws/{next(PATHS)}"
+        path = self.path
         client = websocket.over_http2(self.inside, HOST)
         self.head = client.request(websocket.connect_fields(HOST, path, fields))
         self.assertEqual(self.head[":status"], "200", self.head)
@@ -542,6 +553,82 @@ class Secrets(ByHand):
         self.enter_with()
         got, _ = self.sent(websocket.text(b"x" * 3000000 + self.placeholder, masked=True))
         self.assertEqual(got, [(TEXT, b"x" * 3000000 + VALUE.encode())])
+
+    def test_a_pointer_says_where(self):
+        """Put in at the pointer, escaped as JSON; elsewhere, and in what is no JSON, it is text."""
+        value = 'quote " and \\ and é ' + VALUE
+        self.enter_with("ws /auth/token", KEY=value)
+        put_in = json.dumps({"auth": {"token": value}, "id": 1}, ensure_ascii=False)
+        placeholder = self.placeholder.decode()
+        for sent, expected in ((json.dumps({"auth": {"token": placeholder}, "id": 1}), put_in),
+                               ('{"auth": {"to\\u006ben": "' + placeholder + '"}}', '{"auth": {"to\\u006ben": ' + json.dumps(value, ensure_ascii=False) + '}}'),
+                               (json.dumps({"auth": {"other": placeholder}}), None), (json.dumps({"token": placeholder}), None),
+                               (json.dumps([{"auth": {"token": placeholder}}]), None), (placeholder, None),
+                               ('auth.token = ' + placeholder, None)):
+            with self.subTest(sent):
+                got, record = self.sent(websocket.text(sent, masked=True))
+                self.assertEqual(got, [(TEXT, (expected or sent).encode())])
+                self.assertEqual(record["secrets"], [{"name": "KEY", "slot": "ws /auth/token"}] if expected else [])
+                self.assertEqual("misuse" in record, expected is None)
+
+    def test_a_long_json_message_with_a_slot_at_its_end(self):
+        self.enter_with("ws /token")
+        message = '{"filler": [' + ", ".join(f'"{i}"' for i in range(200000)) + '], "token": "%s"}'
+        got, _ = self.sent(websocket.text(message % self.placeholder.decode(), masked=True))
+        self.assertEqual(got, [(TEXT, (message % VALUE).encode())])
+
+    def test_what_comes_back_is_scrubbed(self):
+        """In every kind of frame, wherever they are cut, and as it was sent or encoded."""
+        self.enter_with()
+        spoken = {"text": VALUE, "base64": base64.b64encode(f"x{VALUE}".encode()).decode(), "percent": VALUE.replace("-", "%2D"),
+                  "hex": VALUE.encode().hex()}
+        for what, form in spoken.items():
+            message = f"<{form}>".encode()
+            cuts = [[message], [message[:9], message[9:]], [message[i:i + 1] for i in range(len(message))]]
+            for opcode in (TEXT, BINARY):
+                for pieces in cuts:
+                    with self.subTest(what=what, opcode=opcode, pieces=len(pieces)):
+                        def script(connection, frames):
+                            connection.sendall(b"".join(frame(0 if i else opcode, p, fin=i == len(pieces) - 1) for i, p in enumerate(pieces)))
+                            connection.sendall(websocket.close())
+                            frames.all()
+                        type(self).script = staticmethod(websocket.origin(script))
+                        client, frames = self.open()
+                        opcode_got, got = frames.message()
+                        client.send(websocket.close(masked=True))
+                        self.assertEqual((opcode_got, got[:1], got[-1:]), (opcode, b"<", b">"))
+                        self.assertNotIn(form.encode(), got)
+                        if what == "text":
+                            self.assertEqual(got, b"<" + self.placeholder + b">")
+                        self.assertEqual(self.record()["scrubbed"], 1)
+
+    def test_control_frames_are_scrubbed_too(self):
+        self.enter_with()
+
+        def script(connection, frames):
+            connection.sendall(frame(PING, VALUE.encode()) + websocket.close(1000, VALUE.encode()))
+            frames.all()
+        type(self).script = staticmethod(websocket.origin(script))
+        client, frames = self.open()
+        self.assertEqual(frames.message(), (PING, self.placeholder))
+        self.assertEqual(frames.message(), (CLOSE, b"\x03\xe8" + self.placeholder))
+
+    def test_an_echo_comes_back_as_it_was_sent(self):
+        self.enter_with()
+        client, frames = self.open()
+        message = b"auth " + self.placeholder
+        client.send(websocket.text(message, masked=True))
+        self.assertEqual(frames.message(), (TEXT, message))
+        self.assertEqual(self.connection.messages, [(TEXT, f"auth {VALUE}".encode())])
+
+    def test_a_disguise_is_never_replaced(self):
+        self.enter_with(misuse="strict")
+        disguised = b"%" + b"%".join(b"%02x" % c for c in self.placeholder)
+        client, frames = self.open()
+        client.send(websocket.text(disguised, masked=True))
+        self.assertEqual(frames.message()[1][:2], b"\x03\xf0")
+        wait_until(lambda: self.connection.finished.is_set(), what="the origin's end")
+        self.assertEqual([m[0] for m in self.connection.messages], [CLOSE])
 
     def test_another_path_is_no_slot(self):
         self.enter_with()
