@@ -34,7 +34,7 @@ static const struct bounds wide = {
 };
 
 static const struct bounds narrow = {
-	.path = 320,
+	.path = 220,
 	.host = 256,
 	.text = 100,
 	.name = 32,
@@ -48,6 +48,7 @@ enum {
 	SANDBOX_BYTES = 64,
 	ADDRESS_BYTES = 48,
 	DIGEST_BYTES = 64,
+	CLOSER_BYTES = 9,
 };
 
 static const int64_t LAST_TIME_US = 253402300799999999; /* the end of the year 9999 */
@@ -236,7 +237,7 @@ static void write_websocket(struct json *j, const struct audit_record *record,
 		json_number(j, "close", record->websocket.close_code);
 	else
 		json_null(j, "close");
-	write_text(j, "closed_by", record->websocket.closed_by, b->token);
+	write_text(j, "closed_by", record->websocket.closed_by, CLOSER_BYTES);
 	json_close_object(j);
 }
 
