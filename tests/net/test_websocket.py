@@ -433,6 +433,16 @@ result = sent
         wait_until(lambda: self.connection.finished.is_set(), what="the origin's end")
         self.assertEqual(self.connection.messages, [])
 
+    def test_a_close_frame_that_is_not_answered_is_not_waited_for_for_ever(self):
+        hold = threading.Event()
+        type(self).script = staticmethod(websocket.origin(lambda connection, frames: (frames.next(), hold.wait(60))))
+        self.enter()
+        client, frames = self.open()
+        client.send(websocket.close(masked=True))
+        self.assertEqual(client.to_end(), (b"", "close_notify"))
+        hold.set()
+        self.assertEqual(self.record()["error"], "a close frame was not answered in time")
+
     def test_what_is_sent_behind_the_handshakes_answer_is_not_lost(self):
         def script(connection):
             head = connection.read_head()
