@@ -221,10 +221,11 @@ static size_t skip(const struct scanner *scanner, const char *text, size_t at, s
 	size_t stride = scanner->stride;
 
 	while (at + (UNROLL - 1) * stride <= last) {
-		bool any = may_be_gram(scanner, text + at) |
-			   may_be_gram(scanner, text + at + stride) |
-			   may_be_gram(scanner, text + at + 2 * stride) |
-			   may_be_gram(scanner, text + at + 3 * stride);
+		/* Numbers, as the processor is to look at all four at once. */
+		int any = (int)may_be_gram(scanner, text + at) |
+			  (int)may_be_gram(scanner, text + at + stride) |
+			  (int)may_be_gram(scanner, text + at + 2 * stride) |
+			  (int)may_be_gram(scanner, text + at + 3 * stride);
 
 		if (any)
 			break;
