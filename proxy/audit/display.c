@@ -163,20 +163,6 @@ static void put_host(struct display *d, const json_t *record, json_int_t own_por
 		fprintf(d->out, ":%" JSON_INTEGER_FORMAT, port);
 }
 
-static void put_http(struct display *d, const json_t *record)
-{
-	const json_t *http = json_object_get(record, "http");
-	bool is_https = json_object_get(record, "tls") != NULL;
-	json_int_t status = number_member(http, "status");
-
-	put(d, " ", text_member(http, "method"));
-	fputs(is_https ? " https://" : " http://", d->out);
-	put_host(d, record, is_https ? 443 : 80);
-	put(d, "", text_member(http, "path"));
-	if (status)
-		fprintf(d->out, " %" JSON_INTEGER_FORMAT, status);
-}
-
 static void put_size(struct display *d, json_int_t bytes, const char *direction)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -186,6 +172,25 @@ static void put_size(struct display *d, json_int_t bytes, const char *direction)
 	for (; size >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
 		size /= 1024;
 	fprintf(d->out, " %.*f %s %s", unit && size < 10 ? 1 : 0, size, units[unit], direction);
+}
+
+static void put_http(struct display *d, const json_t *record)
+{
+	const json_t *http = json_object_get(record, "http");
+	const json_t *websocket = json_object_get(record, "websocket");
+	bool is_https = json_object_get(record, "tls") != NULL;
+	json_int_t status = number_member(http, "status");
+
+	put(d, " ", text_member(http, "method"));
+	fputs(is_https ? " https://" : " http://", d->out);
+	put_host(d, record, is_https ? 443 : 80);
+	put(d, "", text_member(http, "path"));
+	if (status)
+		fprintf(d->out, " %" JSON_INTEGER_FORMAT, status);
+	if (websocket) {
+		put_size(d, number_member(websocket, "bytes_up"), "up");
+		put_size(d, number_member(websocket, "bytes_down"), "down");
+	}
 }
 
 static void put_stream(struct display *d, const json_t *record, struct slice kind)

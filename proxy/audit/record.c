@@ -34,7 +34,7 @@ static const struct bounds wide = {
 };
 
 static const struct bounds narrow = {
-	.path = 320,
+	.path = 220,
 	.host = 256,
 	.text = 100,
 	.name = 32,
@@ -48,6 +48,7 @@ enum {
 	SANDBOX_BYTES = 64,
 	ADDRESS_BYTES = 48,
 	DIGEST_BYTES = 64,
+	CLOSER_BYTES = 9,
 };
 
 static const int64_t LAST_TIME_US = 253402300799999999; /* the end of the year 9999 */
@@ -220,6 +221,26 @@ static void write_http(struct json *j, const struct audit_record *record, const 
 	json_close_object(j);
 }
 
+static void write_websocket(struct json *j, const struct audit_record *record,
+			    const struct bounds *b)
+{
+	json_open_object(j, "websocket");
+	if (record->websocket.protocol.len)
+		write_slice(j, "protocol", record->websocket.protocol, b->token);
+	else
+		json_null(j, "protocol");
+	write_count(j, "messages_up", record->websocket.messages_up);
+	write_count(j, "messages_down", record->websocket.messages_down);
+	write_count(j, "bytes_up", record->websocket.bytes_up);
+	write_count(j, "bytes_down", record->websocket.bytes_down);
+	if (record->websocket.close_code)
+		json_number(j, "close", record->websocket.close_code);
+	else
+		json_null(j, "close");
+	write_text(j, "closed_by", record->websocket.closed_by, CLOSER_BYTES);
+	json_close_object(j);
+}
+
 static void write_bytes(struct json *j, const struct audit_record *record)
 {
 	json_open_object(j, "bytes");
@@ -341,6 +362,8 @@ static void write_record(struct json *j, const struct audit_record *record, cons
 	write_legs(j, record, b);
 	if (record->has_http)
 		write_http(j, record, b);
+	if (record->has_websocket)
+		write_websocket(j, record, b);
 	if (record->has_bytes)
 		write_bytes(j, record);
 	write_secret_use(j, record, b);

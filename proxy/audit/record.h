@@ -86,6 +86,17 @@ struct audit_record {
 		uint64_t response_bytes;
 	} http;
 
+	bool has_websocket; /* http: what went over it, without the frames around it */
+	struct {
+		uint64_t messages_up;
+		uint64_t messages_down;
+		uint64_t bytes_up;
+		uint64_t bytes_down;
+		struct slice protocol; /* that was agreed on; empty: none, null */
+		int close_code;	       /* of the first close frame; 0: it told none, null */
+		const char *closed_by; /* "client", "origin", "sallyport"; NULL: there was none */
+	} websocket;
+
 	bool has_bytes; /* tls and tcp: what was relayed */
 	uint64_t bytes_up;
 	uint64_t bytes_down;

@@ -65,6 +65,7 @@ struct client {
 	uint8_t minor_version; /* of the request */
 	bool takes_informational;
 	enum h1_framing framing; /* of the response */
+	bool upgraded;		 /* to a WebSocket: bodies are its frames */
 	struct h1_body body;
 	uint64_t drained_bytes;
 	uint64_t sent_mark; /* while lingering: what had been sent when we last looked */

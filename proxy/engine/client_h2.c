@@ -31,6 +31,7 @@ struct client_stream {
 	struct client_h2 *h2;
 	struct exchange *exchange; /* NULL when it is over */
 	double active_at;
+	bool upgraded; /* to a WebSocket, which has deadlines of its own */
 };
 
 static struct client_stream *of_stream(struct h2_stream *stream)
@@ -64,6 +65,15 @@ static void respond(void *leg, const struct http_message *response, bool close)
 	}
 	stream->stream.has_left = has_body && sized;
 	stream->stream.left = response->body_bytes;
+}
+
+static bool upgrade(void *leg, const struct http_message *response)
+{
+	struct client_stream *stream = leg;
+
+	stream->upgraded = true;
+	respond(stream, response, false);
+	return true;
 }
 
 static void send_data(void *leg, struct slice data)
@@ -117,6 +127,7 @@ static void over(void *leg, bool cut)
 
 static const struct client_leg_ops ops = {
 	.respond = respond,
+	.upgrade = upgrade,
 	.data = send_data,
 	.end = send_end,
 	.is_congested = is_congested,
@@ -370,8 +381,8 @@ static void look_at(struct client_stream *stream, double at)
 	if (!stream->exchange && base->sent && !base->ended &&
 	    at - stream->active_at >= UNENDED_SECONDS)
 		h2_stream_reset(&stream->stream, NGHTTP2_NO_ERROR);
-	if (!stream->exchange || !base->has_head || base->stopped || base->ended ||
-	    at - stream->active_at < TIMEOUT_BODY)
+	if (!stream->exchange || !base->has_head || stream->upgraded || base->stopped ||
+	    base->ended || at - stream->active_at < TIMEOUT_BODY)
 		return;
 	exchange_request_bad(stream->exchange, 408, "the request did not come in time");
 }

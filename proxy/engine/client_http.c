@@ -59,6 +59,24 @@ static void respond(void *leg, const struct http_message *response, bool close)
 		client->framing = (enum h1_framing)framing;
 }
 
+static bool upgrade(void *leg, const struct http_message *response)
+{
+	const struct http_message until_the_end = {.body = HTTP_BODY_STREAM};
+	struct client *client = leg;
+
+	/* What was sent ahead was no frame when it was sent (threat P3). */
+	if (client->half_closed || buffer_length(&client->received))
+		return false;
+	client->upgraded = true;
+	client->close_after = true;
+	respond(client, response, false);
+	client->framing = H1_FRAME_CLOSE;
+	h1_body_init(&client->body, &until_the_end);
+	client->in_body = true;
+	stream_pause(&client->stream);
+	return true;
+}
+
 static void send_data(void *leg, struct slice data)
 {
 	struct client *client = leg;
@@ -98,7 +116,8 @@ static void pause_request(void *leg, bool pause)
 		stream_pause(&client->stream);
 		deadline_clear(&client->deadline);
 	} else {
-		deadline_set(&client->deadline, TIMEOUT_BODY);
+		if (!client->upgraded)
+			deadline_set(&client->deadline, TIMEOUT_BODY);
 		read_on(client);
 	}
 }
@@ -150,6 +169,7 @@ static void over(void *leg, bool cut)
 
 static const struct client_leg_ops ops = {
 	.respond = respond,
+	.upgrade = upgrade,
 	.data = send_data,
 	.end = send_end,
 	.is_congested = is_congested,
@@ -255,7 +275,8 @@ static bool take_body(struct client *client, struct slice *input)
 	switch (event) {
 	case H1_BODY_DATA:
 		if (client->exchange) {
-			deadline_set(&client->deadline, TIMEOUT_BODY);
+			if (!client->upgraded)
+				deadline_set(&client->deadline, TIMEOUT_BODY);
 			exchange_request_data(client->exchange, data);
 			return true;
 		}

@@ -12,6 +12,7 @@
 #include "proxy/engine/exchange_scrub.h"
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
+#include "proxy/engine/websocket.h"
 
 static void release(struct grave *grave)
 {
@@ -31,6 +32,7 @@ static void end(struct exchange *exchange, bool cut)
 		exchange->origin->ops->abort(exchange->origin);
 	exchange->origin = NULL;
 	deadline_stop(&exchange->deadline);
+	websocket_free(exchange);
 	exchange_body_free(&exchange->body);
 	flow_free(&exchange->response_flow);
 	engine_bury(exchange->sandbox->engine, &exchange->grave, release);
@@ -81,6 +83,10 @@ static void too_late(struct deadline *deadline)
 {
 	struct exchange *exchange = container_of(deadline, struct exchange, deadline);
 
+	if (exchange->websocket) {
+		websocket_late(exchange);
+		return;
+	}
 	fail(exchange, 504, "the origin did not answer in time");
 }
 
@@ -255,6 +261,10 @@ void exchange_request_data(struct exchange *exchange, struct slice data)
 	if (exchange->state == EXCHANGE_OVER)
 		return;
 	exchange->request_bytes += data.len;
+	if (exchange->websocket) {
+		websocket_from_client(exchange, data);
+		return;
+	}
 	if (exchange->state == EXCHANGE_COLLECTING) {
 		rc = exchange_body_collect(&exchange->body, data, &why);
 		if (rc < 0)
@@ -300,6 +310,10 @@ void exchange_request_end(struct exchange *exchange, struct http_fields *trailer
 	if (exchange->state == EXCHANGE_OVER)
 		return;
 	exchange->request_ended = true;
+	if (exchange->websocket) {
+		websocket_client_ended(exchange);
+		return;
+	}
 	if (!take_trailers(exchange, trailers))
 		return;
 	if (exchange->state == EXCHANGE_COLLECTING) {
@@ -314,6 +328,8 @@ void exchange_client_gone(struct exchange *exchange, const char *why)
 {
 	if (exchange->state == EXCHANGE_OVER)
 		return;
+	if (exchange->websocket && websocket_is_closing(exchange))
+		why = NULL;
 	exchange_write_record(exchange, true, why);
 	end(exchange, true);
 }
@@ -347,6 +363,10 @@ void exchange_client_drained(struct exchange *exchange)
 {
 	if (exchange->state == EXCHANGE_OVER)
 		return;
+	if (exchange->websocket) {
+		websocket_client_drained(exchange);
+		return;
+	}
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	if (exchange->response_flows &&
 	    !follow_response_flow(exchange, flow_resume(&exchange->response_flow)))
@@ -362,6 +382,10 @@ void exchange_origin_drained(struct exchange *exchange)
 
 	if (exchange->state == EXCHANGE_OVER)
 		return;
+	if (exchange->websocket) {
+		websocket_origin_drained(exchange);
+		return;
+	}
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	if (exchange->request_sent || !exchange->head_sent)
 		return;
@@ -394,6 +418,11 @@ void exchange_origin_ready(struct exchange *exchange)
 	exchange->head_sent = true;
 	exchange->state = EXCHANGE_SENDING;
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
+	/* What follows the request for a WebSocket waits until the origin has agreed. */
+	if (exchange->handshake) {
+		finish_request(exchange);
+		return;
+	}
 	if (!exchange->request_ended) {
 		exchange->ops->pause_request(exchange->leg, false);
 		return;
@@ -426,6 +455,10 @@ void exchange_origin_failed(struct exchange *exchange, int status, const char *w
 	int rc;
 
 	exchange->origin = NULL;
+	if (exchange->websocket) {
+		websocket_origin_ended(exchange);
+		return;
+	}
 	if (!may_retry(exchange, kind)) {
 		fail(exchange, status, why);
 		return;
@@ -442,8 +475,22 @@ void exchange_origin_failed(struct exchange *exchange, int status, const char *w
 	connect_origin(exchange, true);
 }
 
+static void begin_websocket(struct exchange *exchange, struct http_message *response)
+{
+	int status = websocket_begin(exchange, response);
+
+	if (status == 400)
+		exchange_request_bad(exchange, status, exchange->why);
+	else if (status)
+		fail(exchange, status, exchange->why);
+}
+
 static void respond_informational(struct exchange *exchange, struct http_message *response)
 {
+	if (response->status == 101 && exchange->handshake) {
+		begin_websocket(exchange, response);
+		return;
+	}
 	if (response->status == 101) {
 		fail(exchange, 502, "the origin changed the protocol, which was not asked for");
 		return;
@@ -472,6 +519,11 @@ void exchange_response(struct exchange *exchange, struct http_message *response)
 		respond_informational(exchange, response);
 		return;
 	}
+	/* In HTTP/2 it would say that there is a WebSocket (RFC 8441 section 5). */
+	if (exchange->handshake && exchange->request.is_h2 && response->status < 300) {
+		fail(exchange, 502, "the origin did not change the protocol to WebSocket");
+		return;
+	}
 	exchange->status = response->status;
 	exchange->state = EXCHANGE_RESPONDING;
 	exchange->ops->respond(exchange->leg, response, false);
@@ -480,6 +532,10 @@ void exchange_response(struct exchange *exchange, struct http_message *response)
 void exchange_response_data(struct exchange *exchange, struct slice data)
 {
 	exchange->response_bytes += data.len;
+	if (exchange->websocket) {
+		websocket_from_origin(exchange, data);
+		return;
+	}
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	if (!exchange->response_flows)
 		exchange->ops->data(exchange->leg, data);
@@ -491,8 +547,13 @@ void exchange_response_data(struct exchange *exchange, struct slice data)
 
 void exchange_response_end(struct exchange *exchange, struct http_fields *trailers)
 {
-	struct origin *origin = take_ptr(exchange->origin);
+	struct origin *origin;
 
+	if (exchange->websocket) {
+		websocket_origin_ended(exchange);
+		return;
+	}
+	origin = take_ptr(exchange->origin);
 	/* An origin that answered early may still be waiting for the rest of the request. */
 	if (exchange->request_sent)
 		origin->ops->release(origin);
@@ -506,4 +567,16 @@ void exchange_response_end(struct exchange *exchange, struct http_fields *traile
 				     flow_feed(&exchange->response_flow, SLICE_EMPTY, true));
 	else
 		finish_response(exchange);
+}
+
+void exchange_end_websocket(struct exchange *exchange, bool allow, const char *error, bool cut)
+{
+	struct origin *origin = take_ptr(exchange->origin);
+
+	exchange_write_record(exchange, allow, error);
+	if (!cut)
+		exchange->ops->end(exchange->leg, NULL);
+	if (origin)
+		origin->ops->release(origin);
+	end(exchange, cut);
 }

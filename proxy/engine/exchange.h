@@ -35,6 +35,8 @@
 #include "proxy/secret/inject.h"
 
 struct sandbox;
+struct websocket;
+struct websocket_handshake;
 
 enum exchange_state {
 	EXCHANGE_NEW,
@@ -80,6 +82,9 @@ struct client_leg_ops {
 	/* Passes a response head on. An informational one may be followed by more. CLOSE: the
 	 * connection must not be used for another request. */
 	void (*respond)(void *leg, const struct http_message *response, bool close);
+	/* Passes the answer to a WebSocket's handshake on; from then on bodies are its frames, both
+	 * ways. False: the client has not waited for it. */
+	bool (*upgrade)(void *leg, const struct http_message *response);
 	void (*data)(void *leg, struct slice data);
 	void (*end)(void *leg, const struct http_fields *trailers);
 	bool (*is_congested)(void *leg);
@@ -116,6 +121,9 @@ struct exchange {
 	struct flow response_flow;
 	struct http_fields response_trailers;
 	uint64_t scrubbed; /* hits */
+
+	struct websocket_handshake *handshake; /* NULL: no WebSocket is asked for */
+	struct websocket *websocket;	       /* once the origin has agreed */
 
 	bool reserved;	    /* a record has its room */
 	bool request_ended; /* the client has sent all of it */
@@ -170,5 +178,11 @@ void exchange_response(struct exchange *exchange, struct http_message *response)
 void exchange_response_data(struct exchange *exchange, struct slice data);
 void exchange_response_end(struct exchange *exchange, struct http_fields *trailers);
 void exchange_origin_drained(struct exchange *exchange);
+
+/* Called by the exchange's WebSocket (websocket.h). */
+
+/* It is over: ALLOW false with exchange->why, or ERROR, are for the record. CUT: without a close
+ * frame. */
+void exchange_end_websocket(struct exchange *exchange, bool allow, const char *error, bool cut);
 
 #endif

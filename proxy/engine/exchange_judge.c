@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "proxy/engine/sandbox.h"
+#include "proxy/engine/websocket.h"
 #include "proxy/secret/credentials.h"
 #include "proxy/secret/signature.h"
 
@@ -57,16 +58,33 @@ static bool check_upgrade(struct exchange *exchange, struct answer *answer)
 
 	if (rest.len == 0)
 		return true;
+	if (websocket_is_asked_for(&exchange->request))
+		return true;
+	if (exchange->request.is_h2)
+		return refuse(answer, 501,
+			      "the request is a CONNECT to another protocol than WebSocket");
 	/* A server may ignore an Upgrade (RFC 9110 section 7.8), and HTTP/2 without TLS is ignored.
 	 */
 	while (slice_next_part(&rest, ',', &part)) {
 		if (!slice_equal_nocase(slice_trim(part), SLICE_LITERAL("h2c")))
 			return refuse(answer, 403,
-				      "the request asks for an upgrade to another protocol "
-				      "(WebSocket or the like), which is not supported yet");
+				      "the request asks for an upgrade to another protocol than "
+				      "WebSocket");
 	}
 	exchange->request.upgrade = SLICE_EMPTY;
 	return true;
+}
+
+/* Of a WebSocket that a rule allows. */
+static bool check_handshake(struct exchange *exchange, struct answer *answer)
+{
+	const char *why;
+	int rc;
+
+	if (exchange->request.upgrade.len == 0)
+		return true;
+	rc = websocket_ask(exchange, &why);
+	return rc == 0 || refuse(answer, rc == ERROR_SYNTAX ? 400 : 503, why);
 }
 
 static bool canonicalise(struct exchange *exchange, struct path *path, struct answer *answer)
@@ -99,6 +117,7 @@ static struct policy_request question(const struct exchange *exchange, const str
 		.port = request->port,
 		.method = request->method,
 		.path = path,
+		.websocket = websocket_is_asked_for(request),
 	};
 }
 
@@ -340,7 +359,8 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 	if (facts->is_refused)
 		return refuse_connection(exchange, answer);
 	if (!check_authority(exchange, answer) || !check_upgrade(exchange, answer) ||
-	    !canonicalise(exchange, &path, answer) || !decide(exchange, &path, answer))
+	    !canonicalise(exchange, &path, answer) || !decide(exchange, &path, answer) ||
+	    !check_handshake(exchange, answer))
 		return false;
 	/* Before secrets are planned, as the plan knows fields by their place. */
 	strip_overrides(exchange);

@@ -4,6 +4,7 @@
 
 #include "base/wallclock.h"
 #include "proxy/engine/sandbox.h"
+#include "proxy/engine/websocket.h"
 
 enum { RECORD_TEXT_MAX = 2048 };
 
@@ -162,6 +163,7 @@ void exchange_write_record(struct exchange *exchange, bool allow, const char *er
 	describe_client(exchange, &record);
 	describe_origin(exchange, &record, address);
 	describe_secrets(exchange, &record);
+	websocket_describe(exchange, &record);
 	record.total_us = monotonic_now_us() - exchange->started_us;
 	sandbox_commit_record(sandbox, &record);
 }

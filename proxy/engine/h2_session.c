@@ -72,7 +72,22 @@ static void tell_drained(struct h2_stream *stream)
 	if (!stream->congested || waiting(stream) > H2_PENDING_BYTES / 2)
 		return;
 	stream->congested = false;
-	stream->session->events->drained(stream);
+	/* Not from here: whoever writes on another stream right now would have his memory written
+	 * over, as all share one. */
+	if (list_is_empty(&stream->drained_node))
+		list_append(&stream->session->drained, &stream->drained_node);
+	engine_put_off(stream->session->engine, &stream->session->chore);
+}
+
+static void tell_all_drained(struct h2_session *session)
+{
+	while (!list_is_empty(&session->drained)) {
+		struct h2_stream *stream = container_of(session->drained.next, struct h2_stream,
+							drained_node);
+
+		list_remove(&stream->drained_node);
+		session->events->drained(stream);
+	}
 }
 
 static int send_body(nghttp2_session *codec, nghttp2_frame *frame, const uint8_t *head,
@@ -159,6 +174,7 @@ static void do_chore(struct chore *chore)
 	struct h2_session *session = container_of(chore, struct h2_session, chore);
 
 	h2_input_hand_on(session);
+	tell_all_drained(session);
 	pump(session);
 	session->events->settled(session);
 }
@@ -251,6 +267,7 @@ int h2_session_init(struct h2_session *session, struct engine *engine, struct st
 	};
 	list_init(&session->streams);
 	list_init(&session->ready);
+	list_init(&session->drained);
 	chore_init(&session->chore, do_chore);
 	if (make_codec(session) < 0)
 		return -ENOMEM;
@@ -331,6 +348,7 @@ void h2_stream_init(struct h2_stream *stream, struct h2_session *session)
 	arena_init(&stream->texts,
 		   2 * HTTP_TRAILER_MAX_BYTES + sizeof(nghttp2_nv) * H2_ENTRIES_MAX);
 	list_init(&stream->ready_node);
+	list_init(&stream->drained_node);
 	list_append(&session->streams, &stream->node);
 	session->stream_count++;
 }
@@ -352,6 +370,7 @@ void h2_stream_forget(struct h2_stream *stream)
 	arena_free(&stream->texts);
 	list_remove(&stream->node);
 	list_remove(&stream->ready_node);
+	list_remove(&stream->drained_node);
 }
 
 /* The values in LIST are copied by nobody: the head must leave before this returns. */

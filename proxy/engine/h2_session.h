@@ -84,6 +84,7 @@ struct h2_session {
 	struct list streams;
 	size_t stream_count; /* not closed */
 	struct list ready;   /* streams that may hand on what they hold */
+	struct list drained; /* whose owners are to be told */
 	size_t held_bytes;
 	bool is_server;
 	bool receiving;
@@ -101,6 +102,7 @@ struct h2_session {
 struct h2_stream {
 	struct list node;
 	struct list ready_node;
+	struct list drained_node;
 	struct h2_session *session;
 	int32_t id;
 	bool closed;

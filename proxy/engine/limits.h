@@ -31,6 +31,9 @@ enum {
 	LIMIT_READ_BYTES = 256 << 10,
 	/* Bytes received ahead of what may be processed (pipelined requests, a paused body). */
 	LIMIT_AHEAD_BYTES = 128 << 10,
+	/* What the messages of all WebSockets of one sandbox hold; those that need more are closed
+	   with 1011. */
+	LIMIT_MESSAGE_BYTES = 128 << 20,
 	/* Addresses tried for one connection. */
 	LIMIT_ATTEMPTS = 8,
 };
@@ -54,6 +57,8 @@ enum {
 #define TIMEOUT_POOL 50.0 /* an idle upstream connection; closed */
 #define TIMEOUT_PASSTHROUGH                                                                        \
 	3600.0 /* a passed-through connection without a byte in either direction; closed */
-#define PAUSE_ACCEPT 0.1 /* when descriptors or memory are exhausted */
+#define TIMEOUT_WEBSOCKET 3600.0 /* a WebSocket without a byte in either direction; closed */
+#define TIMEOUT_CLOSING	  10.0	 /* the answer to a close frame, and the end behind it */
+#define PAUSE_ACCEPT	  0.1	 /* when descriptors or memory are exhausted */
 
 #endif

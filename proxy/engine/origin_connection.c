@@ -179,7 +179,8 @@ static void serve_by_h2(struct origin_connection *connection)
 static void become_ready(struct origin_connection *connection, bool speaks_h2)
 {
 	connection->connect_us = monotonic_now_us() - connection->started_us;
-	connection->authority->protocol = speaks_h2 ? ORIGIN_SPEAKS_H2 : ORIGIN_SPEAKS_H1;
+	if (!connection->is_single)
+		connection->authority->protocol = speaks_h2 ? ORIGIN_SPEAKS_H2 : ORIGIN_SPEAKS_H1;
 	deadline_clear(&connection->deadline);
 	list_remove(&connection->authority_node);
 	if (speaks_h2) {
@@ -255,7 +256,8 @@ static const struct stream_events events = {
 static void start_tls(struct origin_connection *connection)
 {
 	SSL *ssl = tls_upstream_session(connection->sandbox->upstream, &connection->host,
-					connection->port, !connection->authority->needs_h1,
+					connection->port,
+					!connection->authority->needs_h1 && !connection->is_single,
 					&connection->stream.transport);
 
 	if (!ssl) {
@@ -309,6 +311,9 @@ struct origin_connection *origin_connection_open(struct sandbox *sandbox,
 	connection->started_us = monotonic_now_us();
 	list_init(&connection->waiters);
 	list_init(&connection->idle_node);
+	list_init(&connection->authority_node);
+	/* It begins a WebSocket: nobody else may wait for it. */
+	connection->is_single = request->upgrade.len > 0;
 	buffer_init(&connection->h1.received, HTTP_HEAD_MAX_BYTES + ENGINE_READ_BYTES);
 	deadline_init(&connection->deadline, sandbox->engine->loop, too_late);
 	connection->dial = dial_start(sandbox->engine, sandbox->resolver, &connection->host,
@@ -318,7 +323,8 @@ struct origin_connection *origin_connection_open(struct sandbox *sandbox,
 		return NULL;
 	}
 	list_append(&sandbox->pool.all, &connection->node);
-	list_append(&authority->starting, &connection->authority_node);
+	if (!connection->is_single)
+		list_append(&authority->starting, &connection->authority_node);
 	origin_authority_hold(&sandbox->pool, authority);
 	return connection;
 }

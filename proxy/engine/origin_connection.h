@@ -71,6 +71,9 @@ struct origin_h1 {
 	bool response_read;	 /* all of it */
 	bool must_close;	 /* after this response */
 	bool sending_failed;
+	bool upgraded;	/* to a WebSocket */
+	bool lingering; /* nothing is sent any more; the end is awaited */
+	uint64_t drained_bytes;
 	struct buffer received; /* not parsed yet */
 	size_t scanned;
 	bool in_body;
@@ -87,7 +90,8 @@ struct origin_connection {
 	struct origin_authority *authority;
 	struct sandbox *sandbox;
 	enum origin_state state;
-	bool is_idle; /* parked in the pool */
+	bool is_idle;	/* parked in the pool */
+	bool is_single; /* for one exchange, in HTTP/1.1, and never in the pool */
 	enum policy_scheme scheme;
 	struct host host;
 	uint16_t port;

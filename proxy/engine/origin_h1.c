@@ -159,6 +159,16 @@ static void keep_idle(struct origin_connection *connection)
 	origin_pool_park(connection);
 }
 
+/* What was sent last may still be on its way, and must not be overtaken by a reset, which a socket
+ * that is closed with unread input sends. */
+static void linger(struct origin_connection *connection)
+{
+	connection->h1.lingering = true;
+	stream_shutdown(&connection->stream);
+	deadline_set(&connection->deadline, TIMEOUT_LINGER);
+	stream_resume(&connection->stream);
+}
+
 static void release(struct origin *origin)
 {
 	struct origin_connection *connection = connection_of(origin);
@@ -166,7 +176,11 @@ static void release(struct origin *origin)
 
 	origin->exchange = NULL;
 	h1->busy = false;
-	if (h1->must_close || !h1->response_read || h1->sending_failed ||
+	if (h1->upgraded && !connection->stream.ended && !connection->stream.failed) {
+		linger(connection);
+		return;
+	}
+	if (h1->must_close || connection->is_single || !h1->response_read || h1->sending_failed ||
 	    connection->stream.failed || connection->stream.ended || buffer_length(&h1->received))
 		origin_connection_close(connection);
 	else
@@ -204,6 +218,8 @@ void origin_h1_start(struct origin_connection *connection, struct exchange *exch
 	connection->h1.origin.ops = &ops;
 	if (exchange)
 		give_to(connection, exchange);
+	else if (connection->is_single)
+		origin_connection_close(connection);
 	else
 		keep_idle(connection);
 }

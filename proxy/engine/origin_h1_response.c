@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "proxy/engine/limits.h"
 #include "proxy/engine/origin_connection.h"
 #include "proxy/engine/sandbox.h"
 
@@ -21,7 +22,15 @@ static void begin_response(struct origin_connection *connection, struct http_mes
 	struct origin_h1 *h1 = &connection->h1;
 	struct exchange *exchange = h1->origin.exchange;
 
-	if (response->status >= 200) {
+	if (response->status == 101 && exchange->handshake) {
+		/* What follows are frames, until the connection ends. */
+		const struct http_message until_the_end = {.body = HTTP_BODY_STREAM};
+
+		h1->upgraded = true;
+		h1->framing = H1_FRAME_CLOSE;
+		h1->in_body = true;
+		h1_body_init(&h1->body, &until_the_end);
+	} else if (response->status >= 200) {
 		h1->must_close = response->close;
 		h1->in_body = true;
 		h1_body_init(&h1->body, response);
@@ -168,11 +177,31 @@ static void handle_end(struct origin_connection *connection, ssize_t error)
 	}
 }
 
+static void drain_lingering(struct origin_connection *connection)
+{
+	struct engine *engine = connection->sandbox->engine;
+	struct origin_h1 *h1 = &connection->h1;
+	ssize_t got;
+
+	while ((got = stream_read(&connection->stream, engine->read, ENGINE_READ_BYTES)) > 0) {
+		h1->drained_bytes += (uint64_t)got;
+		if (h1->drained_bytes > LIMIT_DRAIN_BYTES)
+			break;
+	}
+	if (got != -EAGAIN)
+		origin_connection_close(connection);
+}
+
 void origin_h1_read(struct origin_connection *connection)
 {
 	struct origin_h1 *h1 = &connection->h1;
 	struct engine *engine = connection->sandbox->engine;
 	size_t total = 0;
+
+	if (h1->lingering) {
+		drain_lingering(connection);
+		return;
+	}
 
 	/* What was left when reading was stopped, the end of a body among it. */
 	if (h1->busy && (h1->in_body || buffer_length(&h1->received)))

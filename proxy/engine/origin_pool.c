@@ -182,6 +182,7 @@ int origin_acquire(struct sandbox *sandbox, struct exchange *exchange, bool fres
 
 	if (!authority)
 		return -ENOMEM;
+	fresh |= request->upgrade.len > 0;
 	connection = fresh ? NULL : find_session(authority);
 	if (connection) {
 		sandbox->pool.reused++;
@@ -193,7 +194,7 @@ int origin_acquire(struct sandbox *sandbox, struct exchange *exchange, bool fres
 		origin_h1_attach(connection, exchange);
 		return 0;
 	}
-	connection = find_starting(authority);
+	connection = request->upgrade.len ? NULL : find_starting(authority);
 	if (!connection)
 		connection = origin_connection_open(sandbox, authority, request);
 	return connection ? origin_connection_await(connection, exchange) : ERROR_LIMIT;

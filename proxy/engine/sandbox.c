@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/wallclock.h"
 #include "proxy/engine/client.h"
+#include "proxy/engine/limits.h"
 #include "proxy/engine/listener.h"
 #include "proxy/engine/packet_watch.h"
 #include "proxy/engine/passthrough.h"
@@ -39,6 +40,7 @@ int sandbox_prepare(struct sandbox *sandbox, struct error *err)
 	list_init(&sandbox->clients);
 	list_init(&sandbox->passthroughs);
 	origin_pool_init(&sandbox->pool);
+	sandbox->message_budget.max_bytes = LIMIT_MESSAGE_BYTES;
 	rc = secret_store_init(&sandbox->secrets, err);
 	if (rc == 0)
 		rc = authority_create(sandbox->id, &sandbox->authority, err);

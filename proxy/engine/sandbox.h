@@ -42,6 +42,7 @@ struct sandbox {
 	struct scrubber *field_scrubber; /* of responses' fields; NULL: nothing is scrubbed */
 	struct scrubber *body_scrubber;	 /* of their bodies; NULL: the same */
 	struct wiped_budget coding_budget;
+	struct wiped_budget message_budget; /* of WebSockets */
 	struct origin_pool pool;
 	struct list clients; /* every client connection */
 	size_t client_count; /* and passed-through ones */

@@ -527,8 +527,9 @@ static int read_response_body(struct http_message *message, struct slice method,
 int h1_parse_response(struct slice head, struct slice method, struct http_message *message,
 		      struct h1_fault *fault)
 {
+	const struct http_field *upgrade = NULL;
 	struct hop hop = {0};
-	struct slice line;
+	struct slice line, protocol;
 	bool until_close;
 	int rc;
 
@@ -543,8 +544,17 @@ int h1_parse_response(struct slice head, struct slice method, struct http_messag
 		return rc;
 	/* It means nothing in a response, and is for the writer to make. */
 	http_fields_remove(&message->fields, FIELD_HOST);
+	/* Elsewhere it only tells what could be had (RFC 9110 section 7.8). */
+	if (message->status == 101)
+		rc = find_single(&message->fields, FIELD_UPGRADE, &upgrade, "more than one Upgrade",
+				 fault);
+	if (rc < 0)
+		return rc;
+	protocol = upgrade ? upgrade->value : SLICE_EMPTY;
 	until_close = message->close;
 	rc = take_hop_fields(&message->fields, &hop, fault);
+	if (hop.upgrade)
+		message->upgrade = protocol;
 	message->close = until_close || hop.close ||
 			 (message->minor_version == 0 && !hop.keep_alive);
 	return rc;

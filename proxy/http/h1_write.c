@@ -62,6 +62,17 @@ static bool is_target_text(struct slice text)
 	return true;
 }
 
+/* Nothing else is a reason to change the protocol; it ends the use of the connection for HTTP. */
+static void write_upgrade(struct writer *out)
+{
+	writer_text(out, "Upgrade: websocket\r\nConnection: Upgrade\r\n");
+}
+
+static bool is_websocket(const struct http_message *message)
+{
+	return slice_equal(message->upgrade, SLICE_LITERAL("websocket"));
+}
+
 static int finish(struct writer *out, int rc, int framing)
 {
 	writer_text(out, "\r\n");
@@ -95,7 +106,9 @@ int h1_write_request(struct writer *out, const struct http_message *message, str
 	write_framing(out, framing, message->body_bytes);
 	if (message->expect_continue)
 		writer_text(out, "Expect: 100-continue\r\n");
-	if (message->te_trailers)
+	if (is_websocket(message))
+		write_upgrade(out);
+	else if (message->te_trailers)
 		writer_text(out, close ? "TE: trailers\r\nConnection: TE, close\r\n"
 				       : "TE: trailers\r\nConnection: TE\r\n");
 	else if (close)
@@ -125,7 +138,9 @@ int h1_write_response(struct writer *out, const struct http_message *message, ui
 	writer_text(out, http_reason_phrase(message->status));
 	writer_text(out, "\r\n");
 	write_framing(out, framing, message->body_bytes);
-	if (close || framing == H1_FRAME_CLOSE)
+	if (message->status == 101 && is_websocket(message))
+		write_upgrade(out);
+	else if (close || framing == H1_FRAME_CLOSE)
 		writer_text(out, "Connection: close\r\n");
 	return finish(out, write_fields(out, &message->fields), (int)framing);
 }

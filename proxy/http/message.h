@@ -101,7 +101,7 @@ struct http_message {
 	struct slice path;  /* as received: starts with "/", or is "*" */
 	struct slice query; /* with its "?", or empty */
 	bool expect_continue;
-	struct slice upgrade; /* protocols asked for, or empty */
+	struct slice upgrade; /* protocols asked for, or empty; of a 101: that it changes to */
 
 	/* Of a response. */
 	int status;

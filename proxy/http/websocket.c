@@ -29,6 +29,8 @@ struct websocket_reader {
 	int failure; /* 0, or what every call returns from now on */
 	uint16_t close_code;
 	const char *why;
+	bool streams_text;
+	bool streams_binary;
 
 	/* The frame. */
 	uint8_t head[WEBSOCKET_FRAME_HEAD_MAX_BYTES];
@@ -45,6 +47,8 @@ struct websocket_reader {
 	size_t length;
 	size_t capacity;
 	size_t checked; /* of a text: these are whole characters */
+	bool is_streamed;
+	size_t given; /* of a message that is streamed: the piece that was given out */
 };
 
 struct websocket_reader *websocket_reader_create(bool from_client, struct wiped_budget *budget)
@@ -56,13 +60,34 @@ struct websocket_reader *websocket_reader_create(bool from_client, struct wiped_
 	return reader;
 }
 
+void websocket_reader_stream(struct websocket_reader *reader, enum websocket_opcode opcode)
+{
+	if (opcode == WEBSOCKET_TEXT)
+		reader->streams_text = true;
+	else
+		reader->streams_binary = true;
+}
+
 /* Wipes what was handed out; its memory may serve the next message. */
 static void forget_message(struct websocket_reader *reader)
 {
 	if (reader->length)
 		explicit_bzero(reader->bytes, reader->length);
-	reader->length = reader->checked = 0;
+	reader->length = reader->checked = reader->given = 0;
 	reader->fragments = 0;
+}
+
+/* The same with a piece: what stays is the beginning of a character. */
+static void forget_piece(struct websocket_reader *reader)
+{
+	size_t left = reader->length - reader->given;
+
+	if (reader->given == 0)
+		return;
+	memmove(reader->bytes, reader->bytes + reader->given, left);
+	explicit_bzero(reader->bytes + left, reader->given);
+	reader->length = left;
+	reader->checked = reader->given = 0;
 }
 
 static void release_message(struct websocket_reader *reader)
@@ -191,13 +216,16 @@ static int read_length(struct websocket_reader *reader)
 /* A frame of data joins the message. */
 static int join_message(struct websocket_reader *reader)
 {
-	if (reader->left > WEBSOCKET_MESSAGE_MAX_BYTES - reader->length)
+	if (!reader->opcode) {
+		reader->opcode = frame_opcode(reader);
+		reader->is_streamed = reader->opcode == WEBSOCKET_TEXT ? reader->streams_text
+								       : reader->streams_binary;
+	}
+	if (!reader->is_streamed && reader->left > WEBSOCKET_MESSAGE_MAX_BYTES - reader->length)
 		return fail(reader, WEBSOCKET_TOO_BIG, "a message of more than 16 MiB");
 	if (reader->fragments == WEBSOCKET_FRAGMENTS_MAX)
 		return fail(reader, WEBSOCKET_TOO_BIG, "a message of more than 65536 fragments");
 	reader->fragments++;
-	if (!reader->opcode)
-		reader->opcode = frame_opcode(reader);
 	return 0;
 }
 
@@ -234,6 +262,12 @@ static int read_head(struct websocket_reader *reader, struct slice *in)
 	return 0;
 }
 
+/* That are held. */
+static size_t most_bytes(const struct websocket_reader *reader)
+{
+	return reader->is_streamed ? WEBSOCKET_PIECE_MAX_BYTES : WEBSOCKET_MESSAGE_MAX_BYTES;
+}
+
 /* Memory for SIZE more bytes of the message; what it leaves behind is wiped. */
 static int make_room(struct websocket_reader *reader, size_t size)
 {
@@ -247,8 +281,8 @@ static int make_room(struct websocket_reader *reader, size_t size)
 	/* The end of the message may be in sight. */
 	if (is_final(reader) && capacity > reader->length + reader->left)
 		capacity = reader->length + (size_t)reader->left;
-	if (capacity > WEBSOCKET_MESSAGE_MAX_BYTES)
-		capacity = WEBSOCKET_MESSAGE_MAX_BYTES;
+	if (capacity > most_bytes(reader))
+		capacity = most_bytes(reader);
 	if (capacity < needed)
 		capacity = needed;
 	bytes = wiped_alloc(reader->budget, capacity);
@@ -295,6 +329,8 @@ static int read_payload(struct websocket_reader *reader, struct slice *in)
 					 reader->left < in->len ? (size_t)reader->left : in->len);
 	int rc = 0;
 
+	if (!is_control(reader))
+		bytes = slice_first(bytes, most_bytes(reader) - reader->length);
 	*in = slice_from(*in, bytes.len);
 	if (is_control(reader)) {
 		if (bytes.len)
@@ -315,7 +351,7 @@ static int end_control(struct websocket_reader *reader, struct websocket_message
 {
 	struct slice payload = slice_of(reader->control, (size_t)reader->taken);
 
-	*message = (struct websocket_message){frame_opcode(reader), payload};
+	*message = (struct websocket_message){frame_opcode(reader), payload, true};
 	if (message->opcode != WEBSOCKET_CLOSE)
 		return WEBSOCKET_MESSAGE;
 	reader->state = READER_CLOSED;
@@ -342,8 +378,32 @@ static int end_frame(struct websocket_reader *reader, struct websocket_message *
 	*message = (struct websocket_message){
 		reader->opcode,
 		reader->length ? slice_of(reader->bytes, reader->length) : SLICE_EMPTY,
+		true,
 	};
 	reader->opcode = WEBSOCKET_CONTINUATION;
+	return WEBSOCKET_MESSAGE;
+}
+
+/* Something has come of a message that is streamed. */
+static int end_piece(struct websocket_reader *reader, struct websocket_message *message)
+{
+	bool ends_frame = reader->left == 0, ends = ends_frame && is_final(reader);
+	bool is_text = reader->opcode == WEBSOCKET_TEXT;
+
+	if (ends_frame) {
+		reader->state = READER_HEAD;
+		reader->head_length = 0;
+	}
+	reader->given = is_text ? reader->checked : reader->length;
+	if (reader->given == 0 && !ends)
+		return WEBSOCKET_MORE;
+	*message = (struct websocket_message){
+		reader->opcode,
+		reader->given ? slice_of(reader->bytes, reader->given) : SLICE_EMPTY,
+		ends,
+	};
+	if (ends)
+		reader->opcode = WEBSOCKET_CONTINUATION;
 	return WEBSOCKET_MESSAGE;
 }
 
@@ -362,10 +422,13 @@ static int read_more(struct websocket_reader *reader, struct slice *in,
 				return rc;
 		}
 		rc = read_payload(reader, in);
-		if (rc < 0 || reader->left)
+		if (rc < 0)
 			return rc;
-		rc = end_frame(reader, message);
-	} while (rc == WEBSOCKET_MORE);
+		if (reader->is_streamed && !is_control(reader))
+			rc = end_piece(reader, message);
+		else if (reader->left == 0)
+			rc = end_frame(reader, message);
+	} while (rc == WEBSOCKET_MORE && (reader->state != READER_PAYLOAD || in->len));
 	return rc;
 }
 
@@ -377,6 +440,8 @@ int websocket_read(struct websocket_reader *reader, struct slice *in,
 	if (rc == 0) {
 		if (!reader->opcode)
 			forget_message(reader);
+		else
+			forget_piece(reader);
 		rc = read_more(reader, in, message);
 		/* A silence may follow, which nothing is held for. */
 		if (rc == WEBSOCKET_MORE && !reader->opcode)

@@ -2,14 +2,15 @@
  * WebSocket frames (RFC 6455 section 5), read strictly and written anew; no extensions (threat
  * S31).
  *
- * Messages are assembled within WEBSOCKET_MESSAGE_MAX_BYTES; control frames pass between fragments.
+ * Messages are assembled within WEBSOCKET_MESSAGE_MAX_BYTES, or, of the kinds that the reader was
+ * told to stream, given out in pieces, of any length in all; control frames pass between fragments.
  * A reader is told its side: frames from a client are masked, frames from a server are not.
  * Refused: reserved bits and opcodes, fragmented or long control frames, lengths that are not in
  * their shortest form, text that is not UTF-8, close codes that must not be sent, anything behind a
  * close frame.
  *
- * A reader holds one message, and nothing between messages. A message may hold a secret: its memory
- * is wiped (base/wiped.h).
+ * A reader holds one message, or one piece, and nothing between messages. A message may hold a
+ * secret: its memory is wiped (base/wiped.h).
  *
  *   state    fed with                       goes to
  *   HEAD     the bytes of a frame's head    PAYLOAD
@@ -53,6 +54,7 @@ enum {
 	WEBSOCKET_MESSAGE_MAX_BYTES = 16 << 20,
 	WEBSOCKET_CONTROL_MAX_BYTES = 125,
 	WEBSOCKET_FRAME_HEAD_MAX_BYTES = 14,
+	WEBSOCKET_PIECE_MAX_BYTES = 16 << 10,
 	WEBSOCKET_FRAGMENTS_MAX = 65536, /* of one message */
 };
 
@@ -63,15 +65,19 @@ struct websocket_reader;
 struct websocket_reader *websocket_reader_create(bool from_client, struct wiped_budget *budget);
 void websocket_reader_free(struct websocket_reader *reader);
 
+/* Messages of OPCODE, text or binary, that begin from now on are given out in pieces. */
+void websocket_reader_stream(struct websocket_reader *reader, enum websocket_opcode opcode);
+
 enum websocket_event {
 	WEBSOCKET_MORE,	   /* all input is used */
-	WEBSOCKET_MESSAGE, /* a whole message, or a control frame, is in *MESSAGE until the next
-			      call */
+	WEBSOCKET_MESSAGE, /* a whole message, a piece of one, or a control frame, is in *MESSAGE
+			      until the next call */
 };
 
 struct websocket_message {
 	enum websocket_opcode opcode; /* never WEBSOCKET_CONTINUATION */
-	struct slice payload;	      /* unmasked; of a text whole and valid UTF-8 */
+	struct slice payload;	      /* unmasked; of a text valid UTF-8, whole characters */
+	bool is_last;		      /* the message ends here: always, unless it is streamed */
 };
 
 /* Takes from the front of *IN. An event; or ERROR_SYNTAX, ERROR_LIMIT or -ENOMEM with *CLOSE_CODE
@@ -86,6 +92,11 @@ bool websocket_is_close_code(unsigned int code);
  * Returns its length. */
 size_t websocket_write_head(enum websocket_opcode opcode, uint64_t length, const uint8_t *mask,
 			    uint8_t out[WEBSOCKET_FRAME_HEAD_MAX_BYTES]);
+
+/* The same for a frame behind which, unless it IS_LAST, others of its message follow. */
+size_t websocket_write_fragment_head(enum websocket_opcode opcode, bool is_last, uint64_t length,
+				     const uint8_t *mask,
+				     uint8_t out[WEBSOCKET_FRAME_HEAD_MAX_BYTES]);
 
 /* Masks or unmasks BYTES in place; OFFSET is how far into the payload they begin. */
 void websocket_mask(uint8_t *bytes, size_t length, const uint8_t mask[4], uint64_t offset);

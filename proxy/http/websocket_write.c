@@ -16,10 +16,17 @@ enum {
 size_t websocket_write_head(enum websocket_opcode opcode, uint64_t length, const uint8_t *mask,
 			    uint8_t out[WEBSOCKET_FRAME_HEAD_MAX_BYTES])
 {
+	return websocket_write_fragment_head(opcode, true, length, mask, out);
+}
+
+size_t websocket_write_fragment_head(enum websocket_opcode opcode, bool is_last, uint64_t length,
+				     const uint8_t *mask,
+				     uint8_t out[WEBSOCKET_FRAME_HEAD_MAX_BYTES])
+{
 	struct writer w = writer_of(out, WEBSOCKET_FRAME_HEAD_MAX_BYTES);
 	uint8_t masked = mask ? 0x80 : 0;
 
-	writer_u8(&w, (uint8_t)(0x80 | opcode));
+	writer_u8(&w, (uint8_t)((is_last ? 0x80 : 0) | opcode));
 	if (length < 126) {
 		writer_u8(&w, (uint8_t)(masked | length));
 	} else if (length <= UINT16_MAX) {

@@ -1,6 +1,6 @@
 /* WebSocket frames from arbitrary bytes: the same messages and the same end, however they are cut;
  * text is UTF-8; memory is in proportion to what has come. A message that is written anew is read
- * again as it was. */
+ * again as it was. In pieces, messages are the same as whole. */
 #include "proxy/http/websocket.h"
 
 #include <assert.h>
@@ -17,11 +17,13 @@ enum { READER_BYTES = 1024 }; /* with the first of a message */
 /* One end of a conversation, and all that was read at it. */
 struct listener {
 	bool from_client;
+	bool streams;
 	size_t cut;
 	int rc;
 	uint16_t close_code;
 	size_t used;
-	struct buffer log; /* opcode and payload of each message, as frames of a server */
+	struct buffer log;   /* opcode and payload of each message, as frames of a server */
+	struct buffer begun; /* the pieces of one */
 };
 
 static void check_text(struct slice text)
@@ -34,6 +36,24 @@ static void check_text(struct slice text)
 		assert(len > 0);
 		text = slice_from(text, len);
 	}
+}
+
+static void note(struct listener *listener, const struct websocket_message *message);
+
+/* Puts pieces together. */
+static void note_piece(struct listener *listener, const struct websocket_message *piece)
+{
+	struct websocket_message whole = *piece;
+
+	assert(piece->payload.len <= WEBSOCKET_PIECE_MAX_BYTES);
+	if (piece->opcode == WEBSOCKET_TEXT)
+		check_text(piece->payload);
+	assert(buffer_append(&listener->begun, piece->payload) == 0);
+	if (!piece->is_last)
+		return;
+	whole.payload = buffer_slice(&listener->begun);
+	note(listener, &whole);
+	buffer_free(&listener->begun);
 }
 
 static void note(struct listener *listener, const struct websocket_message *message)
@@ -55,25 +75,36 @@ static void note(struct listener *listener, const struct websocket_message *mess
 static void listen_to(struct listener *listener, struct slice input)
 {
 	struct wiped_budget budget = {.max_bytes = 3 * input.len + READER_BYTES};
+	bool streams = listener->streams;
 	struct websocket_reader *reader = websocket_reader_create(listener->from_client, &budget);
 	struct websocket_message message;
 	const char *why = NULL;
 
 	assert(reader);
 	buffer_init(&listener->log, 64 << 20);
+	buffer_init(&listener->begun, 64 << 20);
+	if (streams) {
+		websocket_reader_stream(reader, WEBSOCKET_TEXT);
+		websocket_reader_stream(reader, WEBSOCKET_BINARY);
+	}
 	while (listener->used < input.len && listener->rc >= 0) {
 		struct slice piece = slice_first(slice_from(input, listener->used), listener->cut);
 		size_t given = piece.len;
 
 		while ((listener->rc = websocket_read(reader, &piece, &message,
 						      &listener->close_code, &why)) ==
-		       WEBSOCKET_MESSAGE)
-			note(listener, &message);
+		       WEBSOCKET_MESSAGE) {
+			if (streams && message.opcode < WEBSOCKET_CLOSE)
+				note_piece(listener, &message);
+			else
+				note(listener, &message);
+		}
 		assert(listener->rc < 0 || piece.len == 0);
 		listener->used += given - piece.len;
 	}
 	assert(listener->rc >= 0 || (why && listener->rc != -ENOMEM));
 	websocket_reader_free(reader);
+	buffer_free(&listener->begun);
 	assert(budget.used_bytes == 0 && budget.refused == 0);
 }
 
@@ -114,7 +145,7 @@ static void check_comes_back(struct slice log, size_t cut)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct listener whole = {0}, cut = {0};
+	struct listener whole = {0}, cut = {0}, streamed = {0};
 	struct slice input;
 
 	if (size < 1)
@@ -127,6 +158,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	listen_to(&cut, input);
 	assert(whole.rc == cut.rc && whole.close_code == cut.close_code);
 	assert(slice_equal(buffer_slice(&whole.log), buffer_slice(&cut.log)));
+	streamed.from_client = whole.from_client;
+	streamed.streams = true;
+	streamed.cut = cut.cut;
+	listen_to(&streamed, input);
+	/* What is too long to be held is none of theirs. */
+	if (whole.rc != ERROR_LIMIT) {
+		assert(whole.rc == streamed.rc && whole.close_code == streamed.close_code);
+		assert(slice_equal(buffer_slice(&whole.log), buffer_slice(&streamed.log)));
+	}
+	buffer_free(&streamed.log);
 	check_comes_back(buffer_slice(&whole.log), cut.cut);
 	buffer_free(&whole.log);
 	buffer_free(&cut.log);

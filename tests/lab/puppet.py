@@ -86,6 +86,11 @@ class Client:
         found, self.rest = self.rest[:size], self.rest[size:]
         return found
 
+    def some(self):
+        """Some bytes, those first that until() has read too far; b"" at the end."""
+        found, self.rest = self.rest or self.receive(), b""
+        return found
+
     def to_end(self):
         """(all that comes, how it ended)"""
         while True:

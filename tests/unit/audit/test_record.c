@@ -102,6 +102,31 @@ static void a_denied_request_says_why(void **state)
 		    "\"scrubbed\":3}");
 }
 
+static void a_websocket_has_its_counts(void **state)
+{
+	struct audit_record record;
+
+	(void)state;
+	audit_record_init(&record, AUDIT_HTTP, "a1b2");
+	record.has_websocket = true;
+	record.websocket.messages_up = 1;
+	record.websocket.messages_down = 2;
+	record.websocket.bytes_up = 3;
+	record.websocket.bytes_down = UINT64_MAX;
+	assert_body(&record, "{\"time\":\"1970-01-01T00:00:00.000000Z\",\"sandbox\":\"a1b2\","
+			     "\"kind\":\"http\",\"verdict\":\"deny\",\"rule\":null,\"reason\":null,"
+			     "\"websocket\":{\"protocol\":null,\"messages_up\":1,"
+			     "\"messages_down\":2,\"bytes_up\":3,"
+			     "\"bytes_down\":9223372036854775807,\"close\":null,"
+			     "\"closed_by\":null}}");
+	record.websocket.protocol = SLICE_LITERAL("chat");
+	record.websocket.close_code = 1000;
+	record.websocket.closed_by = "client";
+	body[audit_record_format(&record, body)] = '\0';
+	assert_non_null(strstr(body, "\"websocket\":{\"protocol\":\"chat\","));
+	assert_non_null(strstr(body, "\"close\":1000,\"closed_by\":\"client\"}"));
+}
+
 static void what_is_absent_is_left_out(void **state)
 {
 	struct audit_record record;
@@ -222,6 +247,12 @@ static void fill(struct audit_record *record, char *text, size_t len)
 	record->packet.source_port = record->packet.destination_port = 65535;
 	record->packet.suppressed = UINT64_MAX;
 	record->life.event = record->life.version = record->life.policy = text;
+	record->has_websocket = true;
+	record->websocket.messages_up = record->websocket.messages_down = UINT64_MAX;
+	record->websocket.bytes_up = record->websocket.bytes_down = UINT64_MAX;
+	record->websocket.protocol = slice;
+	record->websocket.close_code = 4999;
+	record->websocket.closed_by = text;
 	record->life.policy_sha256 = record->life.mode = text;
 	record->life.command = slice;
 	record->life.status = INT32_MAX;
@@ -316,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_allowed_request_is_written_as_designed),
 		cmocka_unit_test(a_denied_request_says_why),
+		cmocka_unit_test(a_websocket_has_its_counts),
 		cmocka_unit_test(what_is_absent_is_left_out),
 		cmocka_unit_test(questions_packets_and_lives_have_their_members),
 		cmocka_unit_test(text_from_a_sandbox_stays_text),

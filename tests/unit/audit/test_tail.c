@@ -70,6 +70,12 @@ static void requests_are_shown_by_their_url(void **state)
 	record.total_us = 182400;
 	assert_shown(&record, "14:03:22 ALLOW POST https://api.openai.com/v1/chat/completions 200 "
 			      "+OPENAI_API_KEY 182 ms");
+	record.has_websocket = true;
+	record.websocket.bytes_up = 512;
+	record.websocket.bytes_down = 2048;
+	assert_shown(&record, "14:03:22 ALLOW POST https://api.openai.com/v1/chat/completions 200 "
+			      "512 B up 2.0 KiB down +OPENAI_API_KEY 182 ms");
+	record.has_websocket = false;
 	record.error = "the origin's certificate has expired";
 	record.scrubbed = 2;
 	record.secrets_more = 3;
