@@ -219,8 +219,8 @@ static const struct {
 	{"upstream", false}, {"http", false},	     {"websocket", false},
 	{"bytes", false},    {"secrets", false},     {"secrets_more", false},
 	{"misuse", false},   {"misuse_more", false}, {"scrubbed", false},
-	{"dns", false},	     {"packet", false},	     {"life", false},
-	{"ms", false},
+	{"captured", false}, {"dns", false},	     {"packet", false},
+	{"life", false},     {"ms", false},
 };
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };

@@ -352,6 +352,8 @@ static void write_secret_use(struct json *j, const struct audit_record *record,
 		write_misuses(j, record, b);
 	if (record->has_http || record->scrubbed)
 		write_count(j, "scrubbed", record->scrubbed);
+	if (record->captured)
+		write_count(j, "captured", record->captured);
 }
 
 static void write_record(struct json *j, const struct audit_record *record, const struct bounds *b)

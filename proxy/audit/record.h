@@ -108,6 +108,7 @@ struct audit_record {
 	size_t misuse_count;
 	size_t misuses_more;
 	uint64_t scrubbed;
+	uint64_t captured; /* tokens that the answer gave out; left out when 0 */
 
 	bool has_dns;
 	struct {

@@ -35,6 +35,7 @@ static void end(struct exchange *exchange, bool cut)
 	websocket_free(exchange);
 	exchange_body_free(&exchange->body);
 	flow_free(&exchange->response_flow);
+	generation_leave(exchange->sandbox, exchange->generation);
 	engine_bury(exchange->sandbox->engine, &exchange->grave, release);
 	exchange->ops->over(exchange->leg, cut);
 }
@@ -121,9 +122,18 @@ struct exchange *exchange_create(struct sandbox *sandbox, const struct client_fa
 	http_message_init(&exchange->request, &exchange->arena);
 	deadline_init(&exchange->deadline, sandbox->engine->loop, too_late);
 	flow_init(&exchange->response_flow, &client_sink, exchange, sandbox->engine->flow_scratch);
+	exchange->generation = generation_use(sandbox);
 	exchange->started_us = monotonic_now_us();
 	exchange->time_us = wallclock_now_us();
 	return exchange;
+}
+
+void exchange_use_newest(struct exchange *exchange)
+{
+	struct generation *before = exchange->generation;
+
+	exchange->generation = generation_use(exchange->sandbox);
+	generation_leave(exchange->sandbox, before);
 }
 
 bool exchange_carries_secret(const struct exchange *exchange)

@@ -116,11 +116,14 @@ struct exchange {
 	struct exchange_body body;
 	struct http_fields trailers; /* of the request, until it is sent */
 
+	struct generation *generation;
 	enum exchange_scrub scrub;
 	bool response_flows; /* its body goes through: */
 	struct flow response_flow;
 	struct http_fields response_trailers;
-	uint64_t scrubbed; /* hits */
+	uint64_t scrubbed;		    /* hits */
+	const struct policy_secret *captor; /* to which tokens in the response belong */
+	uint64_t captured;		    /* such tokens */
 
 	struct websocket_handshake *handshake; /* NULL: no WebSocket is asked for */
 	struct websocket *websocket;	       /* once the origin has agreed */
@@ -144,6 +147,9 @@ struct exchange {
 
 /* Whether a real value goes into the request, or may. */
 bool exchange_carries_secret(const struct exchange *exchange);
+
+/* EXCHANGE has no stage of a generation before the newest any more. */
+void exchange_use_newest(struct exchange *exchange);
 
 /* Called by the client's leg. */
 

@@ -1,8 +1,11 @@
 #include "proxy/engine/exchange_scrub.h"
 
+#include <stdio.h>
+
 #include "base/error.h"
 #include "proxy/engine/sandbox.h"
 #include "proxy/http/coding.h"
+#include "proxy/secret/capture.h"
 #include "proxy/secret/scrub.h"
 
 static const struct slice identity = SLICE_LITERAL("identity");
@@ -140,6 +143,64 @@ static void drop_length(struct http_message *response)
 	response->body_bytes = 0;
 }
 
+/* The secret whose answers give out tokens, among those that went into the request, or NULL. */
+static const struct policy_secret *find_captor(const struct exchange *exchange)
+{
+	const struct exchange_body *body = &exchange->body;
+	const struct secret_plan *plan = &exchange->plan;
+
+	for (size_t i = 0; i < plan->item_count; i++) {
+		if (plan->items[i].entry->policy->capture)
+			return plan->items[i].entry->policy;
+	}
+	for (size_t i = 0; i < body->put_in_count; i++) {
+		if (body->put_in[i]->secret->capture)
+			return body->put_in[i]->secret;
+	}
+	return NULL;
+}
+
+static struct slice capture(void *owner, struct slice token, const char **why)
+{
+	struct exchange *exchange = owner;
+	struct slice placeholder;
+	struct error err;
+
+	placeholder = generation_capture(exchange->sandbox, exchange->captor, token, &err);
+	exchange->captured++;
+	if (!placeholder.ptr) {
+		snprintf(exchange->why, sizeof(exchange->why), "%.600s", err.text);
+		*why = exchange->why;
+	}
+	return placeholder;
+}
+
+/* A stage for new tokens, if the response is one that may give some out. */
+static bool must_capture(struct exchange *exchange, const struct http_message *response,
+			 enum capture_syntax *syntax)
+{
+	const struct http_field *type = http_fields_find(&response->fields, FIELD_CONTENT_TYPE);
+	enum slots_body body = type ? slots_body_of(type->value) : SLOTS_BODY_OTHER;
+
+	exchange->captor = find_captor(exchange);
+	*syntax = body == SLOTS_BODY_FORM ? CAPTURE_FORM : CAPTURE_JSON;
+	return exchange->captor && (body == SLOTS_BODY_JSON || body == SLOTS_BODY_FORM);
+}
+
+static int add_capture(struct exchange *exchange, struct http_message *response)
+{
+	enum capture_syntax syntax;
+	struct stage *stage;
+
+	if (!must_capture(exchange, response, &syntax))
+		return 0;
+	stage = capture_stage(syntax, capture, exchange);
+	if (!stage || !flow_add(&exchange->response_flow, stage))
+		return -ENOMEM;
+	drop_length(response);
+	return 0;
+}
+
 static int add_stages(struct exchange *exchange, const enum coding codings[], size_t count)
 {
 	struct sandbox *sandbox = exchange->sandbox;
@@ -180,6 +241,10 @@ static int prepare_body(struct exchange *exchange, struct http_message *response
 		forget_coding(response);
 	if (count || !scrubber_keeps_length(exchange->sandbox->body_scrubber))
 		drop_length(response);
+	if (has_body && add_capture(exchange, response) < 0) {
+		*why = "out of memory";
+		return -ENOMEM;
+	}
 	return 0;
 }
 

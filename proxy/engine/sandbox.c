@@ -39,6 +39,8 @@ int sandbox_prepare(struct sandbox *sandbox, struct error *err)
 
 	list_init(&sandbox->clients);
 	list_init(&sandbox->passthroughs);
+	list_init(&sandbox->generations);
+	sandbox->coding_budget.max_bytes = CODING_BUDGET_BYTES;
 	origin_pool_init(&sandbox->pool);
 	sandbox->message_budget.max_bytes = LIMIT_MESSAGE_BYTES;
 	rc = secret_store_init(&sandbox->secrets, err);
@@ -104,32 +106,6 @@ static int serve_dns(struct sandbox *sandbox, struct steer_sockets *sockets, str
 	return dns_server_create(&setup, &sandbox->dns, err);
 }
 
-/* A scrubber of all secrets whose setting is WANTED or stricter; NULL when there are none. */
-static int make_scrubber(const struct sandbox *sandbox, enum policy_scrub wanted,
-			 struct scrubber **scrubber, struct error *err)
-{
-	struct scrub_item items[POLICY_SECRETS_MAX];
-	size_t count = 0;
-
-	for (size_t i = 0; i < sandbox->secrets.count; i++) {
-		const struct secret_entry *entry = &sandbox->secrets.entries[i];
-
-		if (entry->policy->scrub <= wanted)
-			items[count++] = (struct scrub_item){entry->value, entry->placeholder};
-	}
-	return count ? scrubber_create(items, count, scrubber, err) : 0;
-}
-
-static int make_scrubbers(struct sandbox *sandbox, struct error *err)
-{
-	int rc = make_scrubber(sandbox, POLICY_SCRUB_FIELDS, &sandbox->field_scrubber, err);
-
-	if (rc == 0)
-		rc = make_scrubber(sandbox, POLICY_SCRUB_ALL, &sandbox->body_scrubber, err);
-	sandbox->coding_budget.max_bytes = CODING_BUDGET_BYTES;
-	return rc;
-}
-
 int sandbox_serve(struct sandbox *sandbox, struct steer_sockets *sockets, const char *servers,
 		  struct error *err)
 {
@@ -137,7 +113,7 @@ int sandbox_serve(struct sandbox *sandbox, struct steer_sockets *sockets, const 
 				 &sandbox->resolver, err);
 
 	if (rc == 0)
-		rc = make_scrubbers(sandbox, err);
+		rc = generation_begin(sandbox, err);
 	if (rc == 0)
 		rc = serve_dns(sandbox, sockets, err);
 	for (size_t i = 0; i < 2 && rc == 0; i++) {
@@ -168,7 +144,6 @@ void sandbox_free(struct sandbox *sandbox)
 	tls_downstream_free(take_ptr(sandbox->downstream));
 	authority_free(take_ptr(sandbox->authority));
 	names_free(take_ptr(sandbox->names));
-	scrubber_free(take_ptr(sandbox->field_scrubber));
-	scrubber_free(take_ptr(sandbox->body_scrubber));
+	generation_end_all(sandbox);
 	secret_store_free(&sandbox->secrets);
 }

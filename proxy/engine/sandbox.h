@@ -14,6 +14,7 @@
 #include "proxy/audit/ring.h"
 #include "proxy/dns/server.h"
 #include "proxy/engine/engine.h"
+#include "proxy/engine/generation.h"
 #include "proxy/engine/origin.h"
 #include "proxy/engine/resolver.h"
 #include "proxy/secret/scrub.h"
@@ -39,6 +40,8 @@ struct sandbox {
 	struct listener *listeners[2];
 	struct packet_watch *packets;
 	struct secret_store secrets;
+	struct list generations;
+	struct generation *generation;	 /* the newest: */
 	struct scrubber *field_scrubber; /* of responses' fields; NULL: nothing is scrubbed */
 	struct scrubber *body_scrubber;	 /* of their bodies; NULL: the same */
 	struct wiped_budget coding_budget;

@@ -92,7 +92,7 @@ static int hex_of(struct slice digits)
 /* The characters of a JSON string; of those that are escaped, only such as a token can have. */
 static int decode_string(struct capture_stage *capture, struct slice text)
 {
-	char *out = buffer_reserve(&capture->decoded, text.len);
+	char *out = buffer_reserve(&capture->decoded, text.len + 1);
 	size_t used = 0;
 
 	if (!out)

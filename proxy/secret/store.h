@@ -63,17 +63,14 @@ int secret_store_seal(struct secret_store *store, struct error *err);
 int secret_store_index(struct secret_store *store, struct error *err);
 
 /* Adds TOKEN, which a server gave out for SECRET, with a new placeholder, to be put in where SECRET
- * may be. The scanner and the finder are made anew; *OLD has the ones before, which others may
- * still use. If it is known already nothing changes. The entry, or NULL with ERR. */
-struct secret_old {
-	struct scanner *scanner;
-	struct finder *finder;
-};
-
+ * may be. The scanner and the finder are made anew, and the ones before are left to whoever uses
+ * them. If the token is known already nothing changes. The entry, or NULL with ERR. */
 const struct secret_entry *secret_store_capture(struct secret_store *store,
 						const struct policy_secret *secret,
-						struct slice token, struct secret_old *old,
-						struct error *err);
+						struct slice token, struct error *err);
+
+/* The token of ENTRY, which was captured, is not put in anywhere any more. */
+void secret_store_disarm(struct secret_store *store, const struct secret_entry *entry);
 
 /* The entry of the first placeholder in TEXT from FROM on, or NULL. */
 const struct secret_entry *secret_find(const struct secret_store *store, struct slice text,

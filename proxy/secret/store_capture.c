@@ -60,24 +60,30 @@ static struct secret_entry *put(struct secret_store *store, const struct policy_
 	return entry;
 }
 
+void secret_store_disarm(struct secret_store *store, const struct secret_entry *entry)
+{
+	struct secret_entry *own = &store->entries[entry - store->entries];
+
+	own->value = own->placeholder;
+}
+
 const struct secret_entry *secret_store_capture(struct secret_store *store,
 						const struct policy_secret *secret,
-						struct slice token, struct secret_old *old,
-						struct error *err)
+						struct slice token, struct error *err)
 {
-	const struct secret_entry *known = find_known(store, token);
-	struct secret_entry *entry;
+	const struct secret_entry *known = find_known(store, token), *entry;
+	struct scanner *scanner = store->scanner;
+	struct finder *finder = store->finder;
 
-	*old = (struct secret_old){store->scanner, store->finder};
 	if (known || check(secret, token, err) < 0)
 		return known;
 	entry = put(store, secret, token);
 	if (secret_store_index(store, err) == 0)
 		return entry;
-	/* The old ones go on; what they find there is inert. */
+	/* The old ones go on. */
 	scanner_free(store->scanner);
-	store->scanner = old->scanner;
-	store->finder = old->finder;
-	entry->value = entry->placeholder;
+	store->scanner = scanner;
+	store->finder = finder;
+	secret_store_disarm(store, entry);
 	return NULL;
 }

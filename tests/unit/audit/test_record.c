@@ -237,7 +237,7 @@ static void fill(struct audit_record *record, char *text, size_t len)
 	record->secret_count = AUDIT_SECRETS_MAX;
 	record->misuse_count = AUDIT_MISUSES_MAX;
 	record->secrets_more = record->misuses_more = SIZE_MAX / 2;
-	record->scrubbed = UINT64_MAX;
+	record->scrubbed = record->captured = UINT64_MAX;
 	record->has_dns = record->has_packet = record->has_life = true;
 	record->dns.name = slice;
 	record->dns.type = 65535;
