@@ -39,10 +39,11 @@ enum {
 };
 
 /* Seconds. */
-#define TIMEOUT_SNIFF 10.0 /* the first byte of a connection; then it is reset */
+/* A client that opens hundreds of connections at once may take long to come to each. */
+#define TIMEOUT_SNIFF 30.0 /* the first byte of a connection; then it is reset */
 #define TIMEOUT_SNIFF_ODD                                                                          \
 	2.0 /* the same, on a port that no rule names: protocols in which servers speak first */
-#define TIMEOUT_HELLO 10.0  /* the whole ClientHello, and the handshake after it */
+#define TIMEOUT_HELLO 30.0  /* the whole ClientHello, and the handshake after it */
 #define TIMEOUT_HEAD  30.0  /* from the first byte of a request's head to its last: 408 */
 #define TIMEOUT_BODY  120.0 /* between two pieces of a request's body: 408 */
 #define TIMEOUT_IDLE  300.0 /* a client connection between requests; closed */

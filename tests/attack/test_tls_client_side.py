@@ -108,7 +108,7 @@ class Tls(unittest.TestCase):
         self.assertEqual(origin.of("front.example") + origin.of("back.example"), b"")
         self.assertEqual({r["verdict"] for r in settle(box, kind="http", host="back.example")}, {"deny"})
 
-    def test_T1_T3_on_one_connection_every_request_is_held_against_the_name(self):
+    def test_T3_T1_on_one_connection_every_request_is_held_against_the_name(self):
         def change(first, second):
             stream = secure(first)
             for host in (first, second, first):

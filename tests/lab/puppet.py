@@ -12,7 +12,7 @@ class Client:
         port = port or (443 if tls else 80)
         self.host, self.rest, self.how = host, b"", None
         self.socket = socket.create_connection((address or host, port), 20)
-        self.socket.settimeout(20)
+        self.socket.settimeout(60)
         self.tls = None
         if tls:
             self.context = session.context if session else ssl.create_default_context()
@@ -144,7 +144,7 @@ class Client:
         except TimeoutError:
             return True
         finally:
-            self.socket.settimeout(20)
+            self.socket.settimeout(60)
 
     def finish(self):
         """Closes our half: close_notify, then FIN."""

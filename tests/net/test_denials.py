@@ -243,7 +243,7 @@ result = subprocess.run(["curl", "-sS", "-T", "much", "-w", "%{http_code}", url]
                 self.assert_reset(HOST, port, b"", 4, "the server speaks first")
 
     def test_a_client_that_says_nothing_on_an_allowed_port_is_reset_later(self):
-        self.assert_reset(HOST, 443, b"", 13, "the client sent nothing")
+        self.assert_reset(HOST, 443, b"", 40, "the client sent nothing")
 
     def test_old_tls_is_refused_by_an_alert(self):
         answer = self.inside.run("""
