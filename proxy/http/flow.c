@@ -92,7 +92,7 @@ static int run(struct flow *flow, struct slice *in)
 		push(flow, 0, *in, flow->ended);
 		*in = SLICE_EMPTY;
 		flow->state = flow->ended ? FLOW_DONE : FLOW_OPEN;
-		return flow->state;
+		return (int)flow->state;
 	}
 	do {
 		if (is_congested(flow)) {
@@ -105,7 +105,7 @@ static int run(struct flow *flow, struct slice *in)
 		return rc;
 	/* Each of the others was given the end of the one before, and has come to its own. */
 	flow->state = rc == STAGE_END ? FLOW_DONE : FLOW_OPEN;
-	return flow->state;
+	return (int)flow->state;
 }
 
 int flow_feed(struct flow *flow, struct slice data, bool end)
@@ -126,7 +126,7 @@ int flow_resume(struct flow *flow)
 	int rc;
 
 	if (flow->state != FLOW_BLOCKED)
-		return flow->state;
+		return (int)flow->state;
 	rc = run(flow, &waiting);
 	buffer_consume(&flow->waiting, before - waiting.len);
 	return rc;
