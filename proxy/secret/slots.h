@@ -53,7 +53,7 @@ struct slots_owner {
  * (find.h): one that its place reads (in a query and a path: decoded once) stands in a slot, any
  * other is disguised. The judge is asked about each, in order; the rest stays byte for byte. OUT
  * may be NULL: then nothing is written, and the judge is asked all the same. 0; ERROR_DENIED when
- * the judge refuses; ERROR_LIMIT when OUT is full. */
+ * the judge refuses; ERROR_LIMIT when OUT is full, or for more than 256 placeholders. */
 
 /* A query ("?a=b&c=d"): names are compared decoded, "+" being a space; all values of a name are in
  * the slot. */

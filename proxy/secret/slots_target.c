@@ -4,6 +4,9 @@
 #include "proxy/secret/percent.h"
 #include "proxy/secret/slots.h"
 
+/* Each hit costs a look at all that is behind it: more in one text are an attack. */
+enum { HITS_MAX = 256 };
+
 struct walk;
 
 /* What stands in a place, and how. */
@@ -82,11 +85,13 @@ static int rewrite_hit(struct walk *walk, const struct find_hit *hit)
 static int rewrite(struct walk *walk)
 {
 	struct find_hit hit;
-	size_t done = 0;
+	size_t done = 0, hits = 0;
 	int rc = 0;
 
 	while (rc == 0 && finder_find(walk->owner->store->finder, walk->text, done, true, &hit)) {
-		rc = put(walk->out, slice_of(walk->text.ptr + done, hit.start - done));
+		rc = hits++ < HITS_MAX ? 0 : ERROR_LIMIT;
+		if (rc == 0)
+			rc = put(walk->out, slice_of(walk->text.ptr + done, hit.start - done));
 		if (rc == 0)
 			rc = rewrite_hit(walk, &hit);
 		done = hit.start + hit.length;

@@ -445,6 +445,26 @@ static void a_body_is_judged_by_where_in_it_a_placeholder_stands(void **state)
 	assert_false(secret_plan_has_secrets(&f.plan));
 }
 
+static void more_placeholders_than_anybody_needs_are_refused(void **state)
+{
+	static const struct slice one = SLICE_LITERAL(PLACEHOLDER("KEY"));
+	char *text;
+
+	(void)state;
+	for (size_t count = 256; count <= 257; count++) {
+		ask("/x", "");
+		fixture_field(&f, "X-Key", "");
+		text = arena_alloc_bytes(&f.arena, count * one.len);
+		for (size_t i = 0; i < count; i++)
+			memcpy(text + i * one.len, one.ptr, one.len);
+		f.message.fields.list[0].value = slice_of(text, count * one.len);
+		f.plan = (struct secret_plan){0};
+		secret_plan_begin(&f.plan, f.policy, &f.request);
+		assert_int_equal(secret_plan_make(&f.store, &f.message, &f.plan),
+				 count == 256 ? 0 : ERROR_LIMIT);
+	}
+}
+
 static void without_memory_nothing_is_half_done(void **state)
 {
 	int rc = -ENOMEM;
@@ -494,6 +514,7 @@ int main(void)
 		cmocka_unit_test(a_path_that_was_stripped_is_planned_for_anew),
 		cmocka_unit_test(fields_are_set_in_the_place_of_what_was_there),
 		cmocka_unit_test(a_body_is_judged_by_where_in_it_a_placeholder_stands),
+		cmocka_unit_test(more_placeholders_than_anybody_needs_are_refused),
 		cmocka_unit_test(without_memory_nothing_is_half_done),
 		cmocka_unit_test(
 			the_log_has_names_in_the_place_of_placeholders_however_they_are_written),
