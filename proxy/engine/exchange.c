@@ -9,6 +9,7 @@
 #include "proxy/engine/answer.h"
 #include "proxy/engine/exchange_judge.h"
 #include "proxy/engine/exchange_record.h"
+#include "proxy/engine/exchange_scrub.h"
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
 
@@ -34,6 +35,7 @@ static void end(struct exchange *exchange, bool cut)
 	deadline_stop(&exchange->deadline);
 	secret_body_free(&exchange->body);
 	buffer_free(&exchange->collected);
+	flow_free(&exchange->response_flow);
 	engine_bury(exchange->sandbox->engine, &exchange->grave, release);
 	exchange->ops->over(exchange->leg, cut);
 }
@@ -85,6 +87,22 @@ static void too_late(struct deadline *deadline)
 	fail(exchange, 504, "the origin did not answer in time");
 }
 
+static void give_to_client(void *owner, struct slice data)
+{
+	struct exchange *exchange = owner;
+
+	exchange->ops->data(exchange->leg, data);
+}
+
+static bool is_client_congested(void *owner)
+{
+	struct exchange *exchange = owner;
+
+	return exchange->ops->is_congested(exchange->leg);
+}
+
+static const struct flow_sink client_sink = {give_to_client, is_client_congested};
+
 struct exchange *exchange_create(struct sandbox *sandbox, const struct client_facts *facts,
 				 const struct client_leg_ops *ops, void *leg)
 {
@@ -100,9 +118,15 @@ struct exchange *exchange_create(struct sandbox *sandbox, const struct client_fa
 	http_message_init(&exchange->request, &exchange->arena);
 	deadline_init(&exchange->deadline, sandbox->engine->loop, too_late);
 	buffer_init(&exchange->collected, COLLECT_MAX_BYTES);
+	flow_init(&exchange->response_flow, &client_sink, exchange, sandbox->engine->flow_scratch);
 	exchange->started_us = monotonic_now_us();
 	exchange->time_us = wallclock_now_us();
 	return exchange;
+}
+
+bool exchange_carries_secret(const struct exchange *exchange)
+{
+	return secret_plan_has_secrets(&exchange->plan);
 }
 
 /* A record is reserved before anything is done that it would tell of. */
@@ -170,10 +194,12 @@ void exchange_request(struct exchange *exchange)
 
 	if (!reserve(exchange))
 		return;
-	if (exchange_judge(exchange, &answer))
-		begin(exchange);
-	else
+	if (!exchange_judge(exchange, &answer)) {
 		answer_and_end(exchange, &answer);
+		return;
+	}
+	exchange_scrub_request(exchange);
+	begin(exchange);
 }
 
 void exchange_request_bad(struct exchange *exchange, int status, const char *why)
@@ -222,7 +248,8 @@ static bool scan(struct exchange *exchange, struct slice data, bool last, struct
 
 static void send_body(struct exchange *exchange, struct slice data)
 {
-	if (data.len == 0)
+	/* An origin that has answered early wants no more of it. */
+	if (data.len == 0 || !exchange->origin)
 		return;
 	exchange->origin->ops->send_data(exchange->origin, data);
 	if (exchange->origin->ops->is_congested(exchange->origin))
@@ -249,6 +276,8 @@ void exchange_request_data(struct exchange *exchange, struct slice data)
 
 static void finish_request(struct exchange *exchange, const struct http_fields *trailers)
 {
+	if (!exchange->origin)
+		return;
 	exchange->origin->ops->send_end(exchange->origin, trailers);
 	exchange->request_sent = true;
 }
@@ -265,19 +294,16 @@ static bool end_of_collection(struct exchange *exchange)
 void exchange_request_end(struct exchange *exchange, struct http_fields *trailers)
 {
 	struct slice rest = SLICE_EMPTY;
+	struct answer answer;
 
 	if (exchange->state == EXCHANGE_OVER)
 		return;
 	exchange->request_ended = true;
 	if (!scan(exchange, SLICE_EMPTY, true, &rest))
 		return;
-	if (trailers && trailers->count) {
-		secret_plan_trailers(&exchange->sandbox->secrets, trailers, &exchange->arena,
-				     &exchange->plan);
-		if (exchange->plan.refusal && exchange->sandbox->policy->mode == POLICY_ENFORCE) {
-			refuse_misuse(exchange);
-			return;
-		}
+	if (trailers && trailers->count && !exchange_judge_trailers(exchange, trailers, &answer)) {
+		answer_and_end(exchange, &answer);
+		return;
 	}
 	if (exchange->state == EXCHANGE_COLLECTING && rest.len &&
 	    buffer_append(&exchange->collected, rest) < 0) {
@@ -300,12 +326,41 @@ void exchange_client_gone(struct exchange *exchange, const char *why)
 	end(exchange, true);
 }
 
+/* The response has gone to the client. */
+static void finish_response(struct exchange *exchange)
+{
+	exchange->ops->end(exchange->leg, &exchange->response_trailers);
+	exchange_write_record(exchange, true, NULL);
+	end(exchange, false);
+}
+
+/* What became of the response's flow. False: the exchange is over. */
+static bool follow_response_flow(struct exchange *exchange, int state)
+{
+	char why[256];
+
+	if (state < 0) {
+		snprintf(why, sizeof(why), "the origin's response cannot be looked through: %s",
+			 exchange->response_flow.why);
+		fail(exchange, 502, why);
+		return false;
+	}
+	if (state != FLOW_DONE)
+		return true;
+	finish_response(exchange);
+	return false;
+}
+
 void exchange_client_drained(struct exchange *exchange)
 {
-	if (exchange->state == EXCHANGE_OVER || !exchange->origin)
+	if (exchange->state == EXCHANGE_OVER)
 		return;
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	exchange->origin->ops->pause(exchange->origin, false);
+	if (exchange->response_flows &&
+	    !follow_response_flow(exchange, flow_resume(&exchange->response_flow)))
+		return;
+	if (exchange->origin && exchange->response_flow.state != FLOW_BLOCKED)
+		exchange->origin->ops->pause(exchange->origin, false);
 }
 
 void exchange_origin_drained(struct exchange *exchange)
@@ -391,9 +446,17 @@ static void respond_informational(struct exchange *exchange, struct http_message
 
 void exchange_response(struct exchange *exchange, struct http_message *response)
 {
+	const char *why;
+
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	/* It would advertise HTTP/3, for which there is no way out (design section 1). */
 	http_fields_remove(&response->fields, FIELD_ALT_SVC);
+	if (exchange_scrub_response(exchange, response, &why) < 0) {
+		fail(exchange, 502, why);
+		return;
+	}
+	/* Which answers are our own is for us to say. */
+	http_fields_remove(&response->fields, FIELD_SALLYPORT_VERDICT);
 	if (response->status < 200) {
 		respond_informational(exchange, response);
 		return;
@@ -407,7 +470,10 @@ void exchange_response_data(struct exchange *exchange, struct slice data)
 {
 	exchange->response_bytes += data.len;
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	exchange->ops->data(exchange->leg, data);
+	if (!exchange->response_flows)
+		exchange->ops->data(exchange->leg, data);
+	else if (!follow_response_flow(exchange, flow_feed(&exchange->response_flow, data, false)))
+		return;
 	if (exchange->ops->is_congested(exchange->leg))
 		exchange->origin->ops->pause(exchange->origin, true);
 }
@@ -416,12 +482,17 @@ void exchange_response_end(struct exchange *exchange, struct http_fields *traile
 {
 	struct origin *origin = take_ptr(exchange->origin);
 
-	exchange->ops->end(exchange->leg, trailers);
-	exchange_write_record(exchange, true, NULL);
 	/* An origin that answered early may still be waiting for the rest of the request. */
 	if (exchange->request_sent)
 		origin->ops->release(origin);
 	else
 		origin->ops->abort(origin);
-	end(exchange, false);
+	/* What cannot be scrubbed does not pass. */
+	if (trailers && exchange_scrub_fields(exchange, trailers) == 0)
+		exchange->response_trailers = *trailers;
+	if (exchange->response_flows)
+		follow_response_flow(exchange,
+				     flow_feed(&exchange->response_flow, SLICE_EMPTY, true));
+	else
+		finish_response(exchange);
 }

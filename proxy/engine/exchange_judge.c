@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "proxy/engine/sandbox.h"
 #include "proxy/secret/credentials.h"
+#include "proxy/secret/signature.h"
 
 enum { FOREIGN_NAME_BYTES = 64 };
 
@@ -293,6 +294,23 @@ static bool check_credentials(struct exchange *exchange, struct answer *answer)
 	return refuse_by_policy(exchange, answer, exchange->why);
 }
 
+/* A signature that the sender has made is over placeholders: what is sent would not hold. */
+static bool check_signature(struct exchange *exchange, struct answer *answer)
+{
+	const char *signature;
+
+	if (!secret_plan_has_secrets(&exchange->plan))
+		return true;
+	signature = signature_of(&exchange->request);
+	if (!signature)
+		return true;
+	snprintf(exchange->why, sizeof(exchange->why),
+		 "the request is signed (%s), and a secret would be put into it: the signature was "
+		 "made over the placeholder and would not hold",
+		 signature);
+	return refuse(answer, 403, exchange->why);
+}
+
 /* The connection was refused when its name was known; what would allow this very request can be
  * told now. */
 static bool refuse_connection(struct exchange *exchange, struct answer *answer)
@@ -331,10 +349,24 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 	/* Before secrets are planned, as the plan knows fields by their place. */
 	strip_overrides(exchange);
 	if (!plan_secrets(exchange, &path, answer) || !check_credentials(exchange, answer) ||
-	    !check_body(exchange, answer))
+	    !check_signature(exchange, answer) || !check_body(exchange, answer))
 		return false;
 	exchange->would_deny |= facts->would_deny;
 	if (facts->would_deny && !exchange->would_reason)
 		exchange->would_reason = facts->refusal.reason;
 	return true;
+}
+
+bool exchange_judge_trailers(struct exchange *exchange, struct http_fields *trailers,
+			     struct answer *answer)
+{
+	const struct policy_verdict *verdict = &exchange->verdict;
+	int rc;
+
+	*answer = (struct answer){0};
+	if (verdict->allow && verdict->rule->credentials != POLICY_CREDENTIALS_ANY)
+		credentials_drop_trailers(&exchange->plan, trailers);
+	rc = secret_plan_trailers(&exchange->sandbox->secrets, trailers, &exchange->arena,
+				  &exchange->plan);
+	return rc < 0 ? refuse_plan(answer, rc) : check_misuse(exchange, answer);
 }

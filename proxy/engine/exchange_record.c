@@ -54,6 +54,7 @@ static void describe_secrets(const struct exchange *exchange, struct audit_recor
 		};
 	}
 	record->misuses_more = plan->misuses_more;
+	record->scrubbed = exchange->scrubbed;
 	/* A secret is in the record when it was sent, not when it would have been. */
 	for (size_t i = 0; exchange->head_sent && secret_plan_list(plan, i, &put); i++) {
 		if (record->secret_count == AUDIT_SECRETS_MAX)

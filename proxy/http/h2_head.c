@@ -118,7 +118,7 @@ static int add_regular(struct h2_head *head, struct slice name, struct slice val
 		return refuse(head, 400, "a field value with a byte that may not be in one");
 	if (is_of_one_hop(id))
 		return refuse(head, 400, "a field of one connection, in HTTP/2");
-	if (id == FIELD_TE) {
+	if (id == FIELD_TE && head->is_request && !head->is_trailer) {
 		if (!slice_equal_nocase(value, SLICE_LITERAL("trailers")))
 			return refuse(head, 400, "te with something else than trailers");
 		message->te_trailers = true;
@@ -259,6 +259,8 @@ static int read_method(struct h2_head *head)
 	}
 	if (!head->protocol.ptr)
 		return refuse(head, 405, "CONNECT, where there is already a tunnel");
+	if (!slice_equal_nocase(head->protocol, SLICE_LITERAL("websocket")))
+		return refuse(head, 501, "CONNECT for a protocol other than WebSocket");
 	/* RFC 8441: what is GET and Upgrade in HTTP/1.1. */
 	message->method = SLICE_LITERAL("GET");
 	message->upgrade = head->protocol;
@@ -318,6 +320,10 @@ int h2_head_finish_response(struct h2_head *head, struct slice method, bool ends
 	message->status = (int)status;
 	message->bodiless = http_response_is_bodiless(message->status, method) || ends;
 	rc = read_length(head, ends);
+	/* In HTTP/1.1 the next response would be taken for the body. */
+	if (rc == 0 && ends && message->body == HTTP_BODY_SIZED && message->body_bytes > 0 &&
+	    !http_response_is_bodiless(message->status, method))
+		return refuse(head, 502, "a Content-Length without a body");
 	if (rc == 0 && message->bodiless && message->body == HTTP_BODY_STREAM)
 		message->body = HTTP_BODY_NONE;
 	if (rc == 0 && message->body == HTTP_BODY_SIZED &&

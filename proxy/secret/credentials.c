@@ -167,9 +167,8 @@ static int check_field(const struct secret_plan *plan, struct arena *arena,
 	return 0;
 }
 
-int credentials_take_out(const struct secret_plan *plan, struct http_message *message)
+void credentials_drop_trailers(const struct secret_plan *plan, struct http_fields *fields)
 {
-	struct http_fields *fields = &message->fields;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < fields->count; i++) {
@@ -177,6 +176,11 @@ int credentials_take_out(const struct secret_plan *plan, struct http_message *me
 			fields->list[kept++] = fields->list[i];
 	}
 	fields->count = kept;
+}
+
+int credentials_take_out(const struct secret_plan *plan, struct http_message *message)
+{
+	credentials_drop_trailers(plan, &message->fields);
 	return credential_strip_query(plan, message);
 }
 
@@ -200,6 +204,12 @@ static int sort_cookies(const struct secret_plan *plan, struct http_message *mes
 	return 0;
 }
 
+static bool has_star_segment(struct slice glob)
+{
+	return slice_find(glob, SLICE_LITERAL("/*/")) < glob.len ||
+	       slice_ends_with(glob, SLICE_LITERAL("/*"));
+}
+
 /* A slot "path" at a target that says with a star which segment it is: something else stands there.
  */
 static const struct policy_use *find_foreign_path(const struct secret_plan *plan)
@@ -209,8 +219,7 @@ static const struct policy_use *find_foreign_path(const struct secret_plan *plan
 	for (size_t i = 0; i < plan->use_count; i++) {
 		const struct policy_use *use = plan->uses[i];
 
-		if (use->slot.kind == POLICY_SLOT_PATH &&
-		    slice_find(use->at.path.text, SLICE_LITERAL("/*/")) < use->at.path.text.len)
+		if (use->slot.kind == POLICY_SLOT_PATH && has_star_segment(use->at.path.text))
 			missing = use;
 	}
 	for (size_t i = 0; i < plan->item_count; i++) {

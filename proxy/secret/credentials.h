@@ -38,4 +38,7 @@ struct credentials_foreign {
 int credentials_find_foreign(const struct secret_plan *plan, struct http_message *message,
 			     struct credentials_foreign *foreign);
 
+/* Takes credentials out of trailers, where some servers take fields from, and none is ever ours. */
+void credentials_drop_trailers(const struct secret_plan *plan, struct http_fields *trailers);
+
 #endif

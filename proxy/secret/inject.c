@@ -189,6 +189,8 @@ int secret_plan_make(const struct secret_store *store, struct http_message *mess
 
 	if (store->count == 0)
 		return 0;
+	if (message->body == HTTP_BODY_NONE && message->upgrade.len == 0)
+		plan->body_may_get = false;
 	planner.place = SECRET_IN_QUERY;
 	rc = planner_settle(&planner, slots_rewrite_query, &message->query);
 	return rc < 0 ? rc : fields_plan(&planner, message);

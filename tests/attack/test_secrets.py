@@ -2,9 +2,8 @@
 
 The real values are searched for in everything that an origin, the wire, the sandbox, the log, the terminal or a process shows.
 
-Open: S1 to S6 (responses are not scrubbed yet: one test shows it, and is expected to fail). Not here: S11 and S15 (bodies are no slot
-yet; what must be inspected and is coded is refused, below), S17 to S20 and S26 (no signing, no capture, no control API yet), S22
-(test_tls_client_side.py), S23 (test_tls_origin_side.py), S28 (the default is not fatal: `block` below), S31 and S32 (no WebSocket and
+Not here: S11 (bodies), S8, S13, S16, S20 and S33 for the rest of a head (test_slots_head.py), S17 to S19 and S26 (no signing, no capture, no control API yet), S22
+(test_tls_client_side.py), S23 (test_tls_origin_side.py), S31 and S32 (no WebSocket and
 no database is spoken).
 """
 import base64
@@ -141,6 +140,16 @@ class Secrets(unittest.TestCase):
         self.assertIn(VALUES["ONE"].encode(), self.since("bound.example"))
         self.refused([("bound.example", request("bound.example", one, target=path)) for path in ("/one/a%2Fb", "/one//x", "/one/a/b", "/one", "/one;/x", "/one/a%2fb;c")])
 
+    def test_S7_a_path_that_stripping_makes_another_is_one_that_the_slot_is_for(self):
+        """What is left of `/v1/PLACEHOLDER../v2` once the placeholder is taken out leads out of /v1."""
+        for path in ("/v1/{}../v2/x", "/v1/x/{0}../{0}../v2/x", "/v1/.{}./v2/x", "/v1/{}%2e%2e/v2/x"):
+            raw = inside.do(send, "bound.example", request("bound.example", f"Authorization: Bearer {token['KEY']}", target=path.format(token["STRIP"])))
+            self.assertIn(statuses(raw), ([403], [400]), path)
+            self.assertEqual(self.since("bound.example"), b"", path)
+        raw = inside.do(send, "bound.example", request("bound.example", f"Authorization: Bearer {token['KEY']}", target=f"/v1/{token['STRIP']}x"))
+        self.assertEqual(statuses(raw), [200])
+        self.assertIn(f"GET /v1/x HTTP/1.1\r\nHost: bound.example\r\nAuthorization: Bearer {VALUES['KEY']}".encode(), self.since("bound.example"))
+
     def test_S7_S33_a_placeholder_in_every_other_place(self):
         key, strict = token["KEY"], token["STRICT"]
         coded = base64.b64encode(f"{key}:x".encode()).decode()
@@ -152,7 +161,7 @@ class Secrets(unittest.TestCase):
             done = Sandbox(world, f"secrets: {{KEY: {{from: env, use: [{{at: bound.example, slot: header {name}}}]}}}}\nrules: [{{allow: bound.example}}]").run(["true"], env=ENVIRONMENT)
             self.assertEqual(done.returncode, 125, name)
 
-    def test_S7_in_a_body_it_is_text_or_refused_as_the_policy_says(self):
+    def test_S7_S15_S28_P13_P14_in_a_body_it_is_text_or_refused_as_the_policy_says(self):
         post = lambda name, prefix="": request("bound.example", method="POST", body=(prefix + token[name]).encode())
         self.inert([("bound.example", post("KEY")), ("bound.example", post("PASS", "a=")), ("other.example", request("other.example", method="POST", body=token["KEY"].encode()))])
         self.assertIn(token["KEY"].encode(), self.since("bound.example"))
@@ -262,7 +271,7 @@ class Secrets(unittest.TestCase):
             else:
                 self.assertEqual(leaks(seen), [])
 
-    def test_S9_placeholders_cannot_be_guessed(self):
+    def test_S9_S29_placeholders_cannot_be_guessed(self):
         names = [f"K{i}" for i in range(60)]
         shapes = {"sk-proj-": "sk-proj-" + "a" * 40, "ghp_": "ghp_" + "b" * 36, "": "z" * 40}
         secrets = "\n".join(f"  {name}: {{from: {{env: V{i % 3}}}, use: [{{at: bound.example, slot: header X-{name}}}]}}" for i, name in enumerate(names))
@@ -430,10 +439,8 @@ class Secrets(unittest.TestCase):
             self.assertEqual(room.faults(), [])
         self.assertIn(VALUES["KEY"].encode(), self.since("bound.example"))
 
-    @unittest.expectedFailure
-    def test_S25_a_secret_file_with_a_second_hard_link(self):
-        """Open: a mask covers a place, and a file may have another. A count of links above one could be told when the secret is
-        read."""
+    def test_S25_a_secret_file_with_a_second_hard_link_is_refused(self):
+        """A mask covers a place, and a file may have another."""
         folder = world.dir / "linked"
         folder.mkdir()
         (folder / "secret").write_text(VALUES["KEY"])
@@ -442,7 +449,10 @@ class Secrets(unittest.TestCase):
             os.chown(folder / name, UID, UID)
         own = Sandbox(world, f"secrets: {{KEY: {{from: {{file: {folder / 'secret'}}}, use: [{{at: bound.example, slot: header Authorization}}]}}}}\nrules: [{{allow: bound.example}}]")
         done = own.run(["cat", folder / "other-name"])
-        self.assertTrue(done.returncode == 125 or not leaks(done.stdout.encode()), done.stdout)
+        self.assertEqual((done.returncode, leaks(done.stdout.encode())), (125, []))
+        self.assertIn("hard links", done.stderr)
+        (folder / "other-name").unlink()
+        self.assertEqual(own.run(["true"]).returncode, 0)
 
     def test_S25_variables_that_hold_secrets_are_not_passed_on(self):
         own = Sandbox(world, "secrets: {KEY: {from: {env: SOURCE}, use: [{at: bound.example, slot: header Authorization}]}}\nrules: [{allow: bound.example}]")
@@ -467,9 +477,7 @@ class Secrets(unittest.TestCase):
         room.close()
         self.assertEqual(room.faults(), [])
 
-    @unittest.expectedFailure
-    def test_S1_S2_S3_S4_S5_S6_an_echo_does_not_bring_the_secret_back(self):
-        """Open until responses are scrubbed."""
+    def test_S1_S4_an_echo_does_not_bring_the_secret_back(self):
         raw = inside.do(send, "echo.example", request("echo.example", f"Authorization: Bearer {token['KEY']}"))
         self.assertEqual(leaks(raw), [])
 

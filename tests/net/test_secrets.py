@@ -59,7 +59,7 @@ class Served(unittest.TestCase):
 
     def curl(self, box, arguments, env=None):
         """curl inside; its status code, and what went wrong."""
-        result = box.sh(f"curl -sS -o /dev/null -w '%{{http_code}}' {arguments}", env={"KEY": VALUE, **(env or {})})
+        result = box.sh(f"curl -sS --http1.1 -o /dev/null -w '%{{http_code}}' {arguments}", env={"KEY": VALUE, **(env or {})})
         self.assertNotIn(VALUE, result.stdout + result.stderr)
         return result.stdout, result.stderr
 
@@ -162,7 +162,7 @@ class Placeholders(Served):
     def test_they_have_the_values_shape_and_are_new_each_time(self):
         seen = set()
         for value, shape in ((VALUE, r"sk-proj-[A-Za-z0-9_-]{30}"), ("ghp_" + "a1" * 18, r"ghp_[A-Za-z0-9]{36}"),
-                             ("0123456789abcdef" * 4, "[0-9a-f]{64}"), ("short", ".{16,}")):
+                             ("0123456789abcdef" * 4, "[0-9a-f]{64}"), ("brief-8b", ".{16,}")):
             for _ in range(2):
                 found = self.sandbox(policy()).sh('printf %s "$KEY"', env={"KEY": value}).stdout
                 self.assertRegex(found, f"^{shape}$")
@@ -196,7 +196,7 @@ class Misuse(Served):
     def ask(self, misuse, place):
         box = self.sandbox(policy(misuse=misuse))
         options, host, rest = self.PLACES[place]
-        result = box.sh(f'printf %s "$KEY" >placeholder; curl -sS -o /dev/null -w "%{{http_code}}" {options} "https://{host}/{rest}"',
+        result = box.sh(f'printf %s "$KEY" >placeholder; curl -sS --http1.1 -o /dev/null -w "%{{http_code}}" {options} "https://{host}/{rest}"',
                         env={"KEY": VALUE})
         placeholder = (box.work / "placeholder").read_text()
         connections = (ORIGIN if host == HOST else OTHER_ORIGIN).connections
@@ -295,7 +295,7 @@ class Misuse(Served):
 
 class Sources(Served):
     def assert_value(self, box, value, env=None):
-        result = box.sh(f'curl -sS -H "Authorization: $KEY" https://{HOST}/', env=env)
+        result = box.sh(f'curl -sS --http1.1 -H "Authorization: $KEY" https://{HOST}/', env=env)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(f"\r\nAuthorization: {value}\r\n", self.head())
         self.assertEqual(box.records(kind="http")[-1]["secrets"], [{"name": "KEY", "slot": "header Authorization"}])
@@ -539,6 +539,10 @@ print("done")
 
     def test_a_worker_that_crashes_leaves_no_core(self):
         box = Sandbox(WORLD, policy())
+        try:
+            unlimited_core()
+        except ValueError:
+            self.skipTest("this machine forbids core dumps (ulimit -Hc) and does not let root allow them")
         process = box.start(["sleep", "30"], env={"KEY": VALUE}, preexec_fn=unlimited_core, stderr=subprocess.DEVNULL)
         os.kill(processes.worker_of(process), signal.SIGSEGV)
         time.sleep(0.5)

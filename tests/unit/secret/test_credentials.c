@@ -15,6 +15,7 @@ static const char policy[] =
 	"  SESSION: {from: env, use: [{at: a.example.com, slot: cookie session}]}\n"
 	"  QUERY: {from: env, use: [{at: a.example.com, slot: query map}]}\n"
 	"  BOT: {from: env, use: [{at: https://a.example.com/bot/*/send, slot: path}]}\n"
+	"  HOOK: {from: env, use: [{at: https://a.example.com/hook/*, slot: path}]}\n"
 	"  HIDDEN: {from: env}\n"
 	"rules: [{allow: a.example.com, credentials: ours, set: {X-Api-Key: \"{HIDDEN}\"}}]\n";
 
@@ -253,6 +254,8 @@ static void a_path_with_something_else_in_its_slot_is_found(void **state)
 {
 	(void)state;
 	ask("/bot/123:attackers-own/send", "");
+	assert_string_equal(look().where, "path");
+	ask("/hook/x", "");
 	assert_string_equal(look().where, "path");
 	ask("/bot/x/other", "");
 	assert_null(look().where);

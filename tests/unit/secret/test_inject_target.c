@@ -410,6 +410,7 @@ static void a_body_is_judged_by_where_in_it_a_placeholder_stands(void **state)
 
 	(void)state;
 	ask("/json", "");
+	f.message.body = HTTP_BODY_STREAM;
 	fixture_plan(&f);
 	assert_true(secret_plan_has_secrets(&f.plan));
 	assert_false(secret_plan_list(&f.plan, 0, &put));
@@ -428,12 +429,18 @@ static void a_body_is_judged_by_where_in_it_a_placeholder_stands(void **state)
 	assert_non_null(f.plan.refusal);
 
 	ask("/form", "");
+	f.message.body = HTTP_BODY_STREAM;
 	fixture_plan(&f);
 	place = (struct slots_place){.kind = POLICY_SLOT_FORM, .name = SLICE_LITERAL("secret")};
 	assert_int_equal(secret_plan_judge(&f.plan, entry_of("FORM"), &place), SLOTS_PUT_IN);
 	place.name = SLICE_LITERAL("Secret");
 	assert_int_equal(secret_plan_judge(&f.plan, entry_of("FORM"), &place), SLOTS_KEEP);
+	/* Without a body there is nothing for it to go into. */
+	ask("/form", "");
+	fixture_plan(&f);
+	assert_false(secret_plan_has_secrets(&f.plan));
 	ask("/x", "");
+	f.message.body = HTTP_BODY_STREAM;
 	fixture_plan(&f);
 	assert_false(secret_plan_has_secrets(&f.plan));
 }
