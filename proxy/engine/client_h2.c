@@ -19,8 +19,10 @@ struct client_h2 {
 	struct h2_session session;
 	struct client *client;
 	struct grave grave;
-	bool looks;   /* at late streams; else it waits for the first one */
-	bool accused; /* what the client does wrong is in the log */
+	bool looks;	    /* at late streams; else it waits for the first one */
+	uint64_t sent_mark; /* bytes taken by the client ... */
+	double sent_at;	    /* ... at this time, and no more since */
+	bool accused;	    /* what the client does wrong is in the log */
 };
 
 struct client_stream {
@@ -266,6 +268,11 @@ static void on_settled(struct h2_session *session)
 		client_linger(client);
 		return;
 	}
+	/* One that does not read will not hear that it is over. */
+	if (session->flooded && stream_is_congested(&client->stream)) {
+		client_close(client, true);
+		return;
+	}
 	set_deadline(h2);
 	if (buffer_length(&client->stream.out) > UNREAD_MAX_BYTES || h2_session_is_behind(session))
 		stream_pause(&client->stream);
@@ -369,6 +376,18 @@ static void look_at(struct client_stream *stream, double at)
 	exchange_request_bad(stream->exchange, 408, "the request did not come in time");
 }
 
+/* Whether nothing of what waits has been taken for long. */
+static bool is_stuck(struct client_h2 *h2, double at)
+{
+	struct stream *stream = &h2->client->stream;
+
+	if (stream->bytes_out != h2->sent_mark || !stream_is_congested(stream)) {
+		h2->sent_mark = stream->bytes_out;
+		h2->sent_at = at;
+	}
+	return at - h2->sent_at > TIMEOUT_RESPONSE;
+}
+
 void client_h2_late(struct client *client)
 {
 	struct client_h2 *h2 = client->h2;
@@ -377,6 +396,11 @@ void client_h2_late(struct client *client)
 
 	if (session->head_begun_at > 0 && at - session->head_begun_at > TIMEOUT_HEAD) {
 		accuse(client, "a header section did not come in time");
+		client_close(client, true);
+		return;
+	}
+	if (is_stuck(h2, at)) {
+		accuse(client, "the client does not read what is sent to it");
 		client_close(client, true);
 		return;
 	}

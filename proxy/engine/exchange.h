@@ -28,10 +28,10 @@
 #include "proxy/audit/record.h"
 #include "proxy/engine/deadline.h"
 #include "proxy/engine/engine.h"
+#include "proxy/engine/exchange_body.h"
 #include "proxy/engine/origin.h"
 #include "proxy/http/flow.h"
 #include "proxy/http/message.h"
-#include "proxy/secret/body.h"
 #include "proxy/secret/inject.h"
 
 struct sandbox;
@@ -108,11 +108,8 @@ struct exchange {
 	bool would_deny;
 	const char *would_reason;
 	struct secret_plan plan;
-	bool scans_body;
-	struct secret_body body;
-	struct buffer collected;
-
-	struct http_fields trailers; /* of the request, when they came before it could be sent */
+	struct exchange_body body;
+	struct http_fields trailers; /* of the request, until it is sent */
 
 	enum exchange_scrub scrub;
 	bool response_flows; /* its body goes through: */

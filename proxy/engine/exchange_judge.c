@@ -191,28 +191,24 @@ static bool check_misuse(struct exchange *exchange, struct answer *answer)
 	return true;
 }
 
-static bool is_coded(const struct http_message *request)
+bool exchange_lets_misuse_pass(struct exchange *exchange)
 {
-	const struct http_field *field = http_fields_find(&request->fields, FIELD_CONTENT_ENCODING);
-
-	return field && field->value.len &&
-	       !slice_equal_nocase(field->value, SLICE_LITERAL("identity"));
+	if (!is_observing(exchange))
+		return false;
+	exchange->would_deny = true;
+	exchange->would_reason =
+		"a placeholder in the body is misused, or the body cannot be looked "
+		"through";
+	exchange->plan.refusal = NULL;
+	exchange->plan.kill = false;
+	return true;
 }
 
-/* What must be inspected and cannot be is refused (design section 3, rule 10). */
-static bool check_body(struct exchange *exchange, struct answer *answer)
+static bool begin_body(struct exchange *exchange, const struct path *path, struct answer *answer)
 {
-	const struct http_message *request = &exchange->request;
+	struct policy_request asked = question(exchange, path);
 
-	if (request->body == HTTP_BODY_NONE || exchange->sandbox->secrets.count == 0)
-		return true;
-	exchange->scans_body = true;
-	if (!secret_body_must_inspect(&exchange->sandbox->secrets) || !is_coded(request))
-		return true;
-	return refuse_by_policy(
-		exchange, answer,
-		"the body is compressed, and a secret's misuse setting (strict, strip or "
-		"kill) demands that it be inspected");
+	return exchange_body_begin(exchange, &asked, answer);
 }
 
 static bool refuse_plan(struct answer *answer, int rc)
@@ -349,7 +345,7 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 	/* Before secrets are planned, as the plan knows fields by their place. */
 	strip_overrides(exchange);
 	if (!plan_secrets(exchange, &path, answer) || !check_credentials(exchange, answer) ||
-	    !check_signature(exchange, answer) || !check_body(exchange, answer))
+	    !check_signature(exchange, answer) || !begin_body(exchange, &path, answer))
 		return false;
 	exchange->would_deny |= facts->would_deny;
 	if (facts->would_deny && !exchange->would_reason)

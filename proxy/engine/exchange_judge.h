@@ -16,4 +16,7 @@ bool exchange_judge_trailers(struct exchange *exchange, struct http_fields *trai
 /* The refusal of EXCHANGE's plan, which was found in the body, as an answer. */
 void exchange_refuse_misuse(struct exchange *exchange, struct answer *answer);
 
+/* In observe mode a misuse in the body goes on, and is marked: true then. */
+bool exchange_lets_misuse_pass(struct exchange *exchange);
+
 #endif

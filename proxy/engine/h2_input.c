@@ -121,8 +121,12 @@ static int on_begin_headers(nghttp2_session *codec, const nghttp2_frame *frame, 
 		stream = open_stream(session, codec, id);
 	else
 		stream = nghttp2_session_get_stream_user_data(codec, id);
+	if (!stream && session->is_server) {
+		session->head_begun_at = 0;
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	}
 	if (!stream)
-		return session->is_server ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
+		return 0;
 	if (stream->ignores)
 		return 0;
 	if (stream->has_head)
@@ -137,15 +141,17 @@ static int on_header(nghttp2_session *codec, const nghttp2_frame *frame, const u
 		     void *user)
 {
 	struct h2_stream *stream = nghttp2_session_get_stream_user_data(codec, frame->hd.stream_id);
+	struct h2_session *session = user;
 
 	(void)flags;
-	(void)user;
 	if (!stream || stream->ignores)
 		return 0;
-	if (h2_head_add(&stream->head, slice_of(name, name_length), slice_of(value, value_length)) <
-	    0)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	return 0;
+	if (h2_head_add(&stream->head, slice_of(name, name_length),
+			slice_of(value, value_length)) == 0)
+		return 0;
+	/* The rest of it is not told of. */
+	session->head_begun_at = 0;
+	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 static void on_head(struct h2_stream *stream, bool ends)

@@ -449,16 +449,17 @@ void h2_stream_write(struct h2_stream *stream, struct slice data)
 	wake_body(stream);
 }
 
-static void keep_trailers(struct h2_stream *stream, const struct http_fields *trailers)
+/* Copies TRAILERS, which are sent when the body has been. */
+static int keep_trailers(struct h2_stream *stream, const struct http_fields *trailers)
 {
 	nghttp2_nv list[H2_ENTRIES_MAX];
 	ssize_t count = h2_list_trailers(trailers, &stream->texts, list);
 
 	if (count <= 0)
-		return;
+		return (int)count;
 	stream->trailers = arena_alloc(&stream->texts, (size_t)count * sizeof(list[0]));
 	if (!stream->trailers)
-		return;
+		return -ENOMEM;
 	for (ssize_t i = 0; i < count; i++) {
 		struct slice name = arena_copy(&stream->texts,
 					       slice_of(list[i].name, list[i].namelen));
@@ -466,20 +467,24 @@ static void keep_trailers(struct h2_stream *stream, const struct http_fields *tr
 						slice_of(list[i].value, list[i].valuelen));
 
 		if (!name.ptr || !value.ptr)
-			return;
+			return -ENOMEM;
 		list[i].name = (uint8_t *)(uintptr_t)name.ptr;
 		list[i].value = (uint8_t *)(uintptr_t)value.ptr;
 		stream->trailers[i] = list[i];
 	}
 	stream->trailer_count = (size_t)count;
+	return 0;
 }
 
 void h2_stream_finish(struct h2_stream *stream, const struct http_fields *trailers)
 {
 	if (stream->closed || stream->finished)
 		return;
-	if (trailers && trailers->count)
-		keep_trailers(stream, trailers);
+	/* A message without its trailers would look whole. */
+	if (trailers && trailers->count && keep_trailers(stream, trailers) < 0) {
+		h2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+		return;
+	}
 	stream->finished = true;
 	wake_body(stream);
 }

@@ -73,7 +73,7 @@ static int write_head(struct origin_connection *connection, struct exchange *exc
 	bool hides = secret_plan_has_secrets(&exchange->plan);
 	int rc = 0;
 
-	if (hides && !origin_connection_may_carry(connection, exchange))
+	if (exchange_carries_secret(exchange) && !origin_connection_may_carry(connection, exchange))
 		return ERROR_VERIFY;
 	out = writer_of(stream_stage_reserve(&connection->stream, H1_WRITE_MAX_BYTES),
 			H1_WRITE_MAX_BYTES);

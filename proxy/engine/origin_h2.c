@@ -79,7 +79,7 @@ static int send_request(struct origin *origin)
 	struct exchange *exchange = origin->exchange;
 	int rc;
 
-	if (secret_plan_has_secrets(&exchange->plan) &&
+	if (exchange_carries_secret(exchange) &&
 	    !origin_connection_may_carry(stream->connection, exchange))
 		return ERROR_VERIFY;
 	stream->starting = true;

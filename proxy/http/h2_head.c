@@ -83,24 +83,49 @@ static bool is_of_one_hop(enum http_field_id id)
 	       id == FIELD_TRANSFER_ENCODING || id == FIELD_UPGRADE || id == FIELD_HTTP2_SETTINGS;
 }
 
+/* Room for LEN more bytes of the cookie. */
+static bool make_room_for_crumb(struct h2_head *head, size_t len)
+{
+	size_t room = 2 * (head->cookie_length + len);
+	char *larger;
+
+	if (head->cookie_length + len <= head->cookie_room)
+		return true;
+	/* By doubling: the arena does not take back what was too small. */
+	larger = arena_alloc_bytes(head->message->arena, room);
+	if (!larger)
+		return false;
+	if (head->cookie_length)
+		memcpy(larger, head->cookie, head->cookie_length);
+	head->cookie = larger;
+	head->cookie_room = room;
+	return true;
+}
+
 /* Crumbs of a cookie are joined where they would otherwise be fields of their own. */
 static int add_cookie(struct h2_head *head, struct slice value)
 {
 	struct http_message *message = head->message;
-	struct http_field *first;
-	char *joined;
+	struct slice glue = head->has_cookie ? SLICE_LITERAL("; ") : SLICE_EMPTY;
+	struct http_field *field;
+	int rc;
 
-	if (head->cookies++ == 0)
-		return http_fields_add(&message->fields, message->arena, SLICE_LITERAL("cookie"),
-				       value);
-	first = (struct http_field *)(uintptr_t)http_fields_find(&message->fields, FIELD_COOKIE);
-	joined = arena_alloc_bytes(message->arena, first->value.len + 2 + value.len);
-	if (!joined)
+	if (!head->has_cookie) {
+		rc = http_fields_add(&message->fields, message->arena, SLICE_LITERAL("cookie"),
+				     SLICE_EMPTY);
+		if (rc < 0)
+			return rc;
+	}
+	head->has_cookie = true;
+	if (!make_room_for_crumb(head, glue.len + value.len))
 		return -ENOMEM;
-	memcpy(joined, first->value.ptr, first->value.len);
-	memcpy(joined + first->value.len, "; ", 2);
-	memcpy(joined + first->value.len + 2, value.ptr, value.len);
-	first->value = slice_of(joined, first->value.len + 2 + value.len);
+	if (glue.len)
+		memcpy(head->cookie + head->cookie_length, glue.ptr, glue.len);
+	if (value.len)
+		memcpy(head->cookie + head->cookie_length + glue.len, value.ptr, value.len);
+	head->cookie_length += glue.len + value.len;
+	field = (struct http_field *)(uintptr_t)http_fields_find(&message->fields, FIELD_COOKIE);
+	field->value = slice_of(head->cookie, head->cookie_length);
 	return 0;
 }
 

@@ -4,8 +4,8 @@ A raw client inside the sandbox sends each payload over a TLS connection of its 
 byte by the name. What is asserted is the status that comes back, and either that not one byte reached the origin, or that exactly
 the expected, newly written bytes did. The response side is the mirror image: the origin sends, and what the client gets counts.
 
-Not here: P10 (HTTP/2 is not spoken yet, and never chosen by ALPN: test_tls_client_side.py), P13 and P14 (bodies that a strict secret
-has looked into: test_secrets.py), P15 (no rule looks into bodies yet).
+Not here: P10 (HTTP/2: test_http2_client_side.py, test_http2_origin_side.py), P13 to P15 (no rule looks into bodies
+yet; a compressed body with a strict secret is in test_secrets.py).
 """
 import re
 import unittest

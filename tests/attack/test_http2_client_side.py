@@ -28,6 +28,7 @@ def setUpModule():
     global world, box, inside, new, old, worker
     world = World()
     new = H2Witness(world, "*.new.example", hosts=[f"c{i}.new.example" for i in range(NAMES)])
+    new.patience = 120
     old = H2Witness(world, "*.old.example", hosts=[f"c{i}.old.example" for i in range(NAMES)], speaks_h1=True)
     box = Sandbox(world, POLICY)
     inside = Puppet(box)
@@ -379,6 +380,80 @@ class Fields(Case):
         self.check([(n.decode(), lambda h, n=n: pseudo(n), None, 421) for n in names])
 
 
+class FromHttp1(Case):
+    """Requests of HTTP/1.1, as an origin of HTTP/2 gets them; responses of HTTP/1.1, as a client of HTTP/2 does."""
+
+    def test_requests_are_written_anew(self):
+        rows = [
+            ("names", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nX-Mixed: A b\r\naccept:\t*/* \r\n\r\n", (b"GET", [(b"x-mixed", b"A b"), (b"accept", b"*/*")], b"")),
+            ("fields of one hop", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: 5\r\n"
+             b"Proxy-Connection: x\r\nProxy-Authorization: x\r\nTE: gzip\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n", (b"GET", [], b"")),
+            ("trailers are taken", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nTE: trailers\r\nConnection: TE\r\n\r\n", (b"GET", [(b"te", b"trailers")], b"")),
+            ("a length", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nContent-Length: 005\r\n\r\nhello", (b"POST", [(b"content-length", b"5")], b"hello")),
+            ("no length", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\n\r\n", (b"POST", [(b"content-length", b"0")], b"")),
+            ("chunks", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\n\r\n", (b"POST", [], b"hello")),
+            ("chunks that look like a request", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n"
+             b"1e\r\nGET /smuggled HTTP/1.1\r\nA: b\r\n\r\n0\r\n\r\n", (b"POST", [], b"GET /smuggled HTTP/1.1\r\nA: b\r\n")),
+            ("absolute form", b"GET https://HOST/ok HTTP/1.1\r\nHost: HOST\r\n\r\n", (b"GET", [], b"")),
+            ("two cookies", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nCookie: a=b\r\nCookie: c=d\r\n\r\n", (b"GET", [(b"cookie", b"a=b"), (b"cookie", b"c=d")], b"")),
+            ("pseudo-fields", b"GET /ok HTTP/1.1\r\nHost: HOST\r\n:path: /smuggled\r\n\r\n", None),
+            ("a length and chunks", b"POST /ok HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", None),
+            ("LF in a value", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nX: a\nY: b\r\n\r\n", None),
+            ("NUL in a value", b"GET /ok HTTP/1.1\r\nHost: HOST\r\nX: a\0b\r\n\r\n", None)]
+        for what, request, expected in rows:
+            with self.subTest(what):
+                host = f"c{next(number)}.new.example"
+                client = inside.connect(host, alpn=["http/1.1"])
+                client.send(request.replace(b"HOST", host.encode()))
+                status, _, body, _, _ = client.response()
+                client.reset()
+                seen = new.requests_of(host)
+                if expected is None:
+                    self.assertEqual((status, seen), (400, []))
+                    continue
+                method, fields, body = expected
+                self.assertEqual(status, 200)
+                self.assertEqual(seen, [([(b":method", method), (b":scheme", b"https"), (b":authority", host.encode()), (b":path", b"/ok"), *fields],
+                                         body, None, "end")])
+
+    def test_responses_are_written_anew(self):
+        ok = b"HTTP/1.1 200 OK\r\n"
+        rows = [
+            ("fields", ok + b"Content-Length: 003\r\nX-Mixed: A b\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\nConnection: X-Hop\r\nX-Hop: 1\r\n"
+             b"Keep-Alive: 5\r\n\r\nok\n", [(b"content-length", b"3"), (b"x-mixed", b"A b"), (b"set-cookie", b"a=b"), (b"set-cookie", b"c=d")], b"ok\n"),
+            ("chunks and trailers", ok + b"Transfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\r\nX-Sum: 3\r\n\r\n", [], b"ok\n"),
+            ("an empty body", ok + b"Content-Length: 0\r\n\r\n", [(b"content-length", b"0")], b""),
+            ("a body that looks like a response", ok + b"Content-Length: 38\r\n\r\n" + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+             [(b"content-length", b"38")], b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+            ("host", ok + b"Content-Length: 3\r\nHost: x\r\nProxy-Authenticate: x\r\n\r\nok\n", None, None),
+            ("a pseudo-field", ok + b"Content-Length: 3\r\n:status: 204\r\n\r\nok\n", None, None),
+            ("two lengths", ok + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nok\n", None, None)]
+        answers = {}
+        def speak(connection):
+            connection.name = connection.stream.asked
+            if connection.read_head():
+                connection.sendall(answers[connection.name])
+                connection.recv()
+        names = [f"r{i}.old.example" for i in range(len(rows))]
+        other = H2Witness(world, "*.old.example", hosts=names, speaks_h1=True)
+        other._speak = speak
+        other.script = speak
+        for name, (what, raw, fields, body) in zip(names, rows):
+            with self.subTest(what):
+                answers[name] = raw
+                peer = h2.open_inside(inside, name)
+                stream = peer.request("GET", "/", name)
+                head, got, trailers, end = peer.await_end(stream)
+                if fields is None:
+                    self.assertTrue(head.get(":status") == "502" or what == "host", (head, got, end))
+                    self.assertNotIn("host", head)
+                else:
+                    self.assertEqual([(n, v) for _, n, v in peer.fields(stream)], [(b":status", b"200"), *fields])
+                    self.assertEqual((got, trailers, end), (body, {"x-sum": "3"} if "trailers" in what else None, "end"))
+                peer.close()
+        other.close()
+
+
 class Floods(Case):
     """What a client may do that costs us and not it."""
 
@@ -451,23 +526,23 @@ class Floods(Case):
         self.assertTrue(found.get(1, (431,))[0] == 431 or goaway is not None, (lives, goaway, found, how))
         self.assertEqual(new.requests_of(host), [])
         # Small heads that refer to it again and again.
-        before = processes.status(worker, "VmRSS")
+        before = processes.status(worker, "RssAnon")
         def many(h):
             return make_frame(HEADERS, 5, 1, block(pseudo(h)) + big) + b"".join(
                 make_frame(HEADERS, 5, n, b"\xbe" * 1000 + block(pseudo(h))) for n in range(3, 400, 2))
         host, lives, goaway, found, how = self.flood(many, (1,))
-        self.assertLess(processes.status(worker, "VmRSS") - before, (512 if SANITIZED else 32) << 10)
+        self.assertLess(processes.status(worker, "RssAnon") - before, (512 if SANITIZED else 32) << 10)
         self.assertServes()
 
     def test_a_table_of_our_own_is_not_made_large(self):
         """SETTINGS_HEADER_TABLE_SIZE of 4 GiB (what we keep for compressing is ours to bound)."""
         host = f"c{next(number)}.new.example"
-        before = processes.status(worker, "VmRSS")
+        before = processes.status(worker, "RssAnon")
         peer = h2.open_inside(inside, host, {h2.HEADER_TABLE_SIZE: (1 << 32) - 1})
         for i in range(20):
             peer.get("GET", f"/ok{i}", host, [(f"x-{i}", "y" * 10000)])
         peer.close()
-        self.assertLess(processes.status(worker, "VmRSS") - before, (256 if SANITIZED else 16) << 10)
+        self.assertLess(processes.status(worker, "RssAnon") - before, (256 if SANITIZED else 16) << 10)
 
     def test_more_streams_than_a_hundred_are_refused_one_by_one(self):
         host = f"c{next(number)}.new.example".encode()
@@ -484,7 +559,7 @@ class Floods(Case):
                 ("denied requests", lambda h: b"".join(head(h, stream=n, path=b"/denied/x") for n in range(1, 200001, 2)))):
             with self.subTest(what):
                 host = f"c{next(number)}.new.example"
-                before = processes.status(worker, "VmRSS")
+                before = processes.status(worker, "RssAnon")
                 client = inside.connect(host, alpn=["h2"])
                 sent = inside.run(h2.inside_source() + """
 client = clients[number]
@@ -499,9 +574,10 @@ except OSError:
     pass
 result = sent
 """, number=client.number, frames=frames(host.encode()))
-                grown = processes.status(worker, "VmRSS") - before
+                grown = processes.status(worker, "RssAnon") - before
                 client.reset()
-                self.assertLess(grown, (256 if SANITIZED else 16) << 10, f"{sent} bytes were taken")
+                self.assertLess(grown, (256 if SANITIZED else 16) << 10,
+                                f"{sent} bytes were taken; of all memory {processes.status(worker, 'VmRSS')} KiB")
                 self.assertServes()
 
 
@@ -527,6 +603,40 @@ class SlowReads(Case):
         answer, _ = client.to_end()
         self.assertNotIn(b"HTTP/1.1 200", answer)
         self.assertFalse(answer.startswith(b"\0\0"), answer)
+
+
+class ZSlow(Case):
+
+    def test_C14_slow_heads_and_silence_are_ended(self):
+        """All wait at the same time: half a head (30 seconds, seen within 10 more), nothing at all, half a head beside an open stream;
+        a stream that is only slow is not among them."""
+        self.assertServes()
+        hosts = [f"c{next(number)}.new.example" for _ in range(4)]
+        half = lambda h: make_frame(HEADERS, 1, 1, block(pseudo(h.encode())))
+        openly = lambda h, n: head(h.encode(), end=False, method=b"POST", stream=n)
+        starts = [half(hosts[0]), b"", openly(hosts[2], 1) + make_frame(HEADERS, 1, 3, block(pseudo(hosts[2].encode()))), openly(hosts[3], 1)]
+        clients = [inside.connect(host, alpn=["h2"]) for host in hosts]
+        for client, start in zip(clients, starts):
+            client.send(h2.PREFACE + make_frame(SETTINGS) + start)
+        ended = inside.run("""
+def wait(client):
+    client.socket.settimeout(60)
+    return client.to_end()[1]
+with ThreadPoolExecutor(4) as pool:
+    result = list(pool.map(wait, [clients[n] for n in numbers[:3]]))
+""", numbers=[c.number for c in clients])
+        self.assertNotIn(None, ended)
+        for host in (hosts[0], hosts[2]):
+            self.assertIn("did not come in time", settle(box, kind="tls", host=host, verdict="deny")[-1]["reason"])
+        clients[3].send(data(b"late", True))
+        (answer, *_), *how = inside.run("""
+peer = Peer(clients[number].send, clients[number].receive, True, opens=False)
+result = peer.await_end(1), peer.goaway, peer.how
+""", number=clients[3].number)
+        self.assertEqual(answer.get(":status"), "200", how)
+        self.assertEqual([r[1] for r in new.requests_of(hosts[3])], [b"late"])
+        for client in clients:
+            client.reset()
 
 
 if __name__ == "__main__":

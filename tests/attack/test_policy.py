@@ -228,6 +228,22 @@ rules: [{{deny: https://good.example/denied, reason: "$(touch {trace}) {{{{7*7}}
         self.refused_at_load(b"sallyport: 1\n\0rules: []\n", "")
 
 
+class Relay(Attack):
+    def test_N12_an_allowed_host_is_no_mailbox_where_only_reading_is_allowed(self):
+        """Gists, uploads and buckets on a host that is allowed for something else. (What an allowed request says, nobody judges yet.)"""
+        _, inside = self.enter("rules:\n  - {allow: [good.example], methods: [GET, HEAD]}\n  - {allow: https://other.example/bucket-a/**, methods: [GET, PUT]}\n")
+
+        def attack():
+            told = [get("good.example", "/gists", "", method)[0] for method in ("POST", "PUT", "PATCH", "DELETE", "PROPFIND", "MKCOL", "COPY", "TRACE", "OPTIONS", "post")]
+            told += [get("other.example", path, "", "PUT")[0] for path in ("/bucket-b/x", "/bucket-a", "/bucket-a/../bucket-b/x", "/bucket-a/%2e%2e/bucket-b/x", "/bucket-A/x", "//bucket-a/x", "/bucket-a%2F..%2Fbucket-b/x")]
+            return told, [get("good.example", "/gists")[0], get("other.example", "/bucket-a/x", "", "PUT")[0]]
+        told, allowed = inside.do(attack)
+        self.assertTrue(all(status in (400, 403) for status in told), told)
+        self.assertEqual(allowed, [200, 200])
+        self.assertNotIn(b"bucket-b", origin.since(self.mark, "other.example"))
+        self.assertRegex(origin.since(self.mark, "good.example"), b"^GET [^\0]*$")
+
+
 class Authority(Attack):
     def test_C7_C9_the_authority_comes_with_the_sandbox_and_its_key_does_not(self):
         _, inside = self.enter("rules: [{allow: good.example}]")
@@ -342,10 +358,41 @@ class Log(Attack):
         """By its own name or by that of a folder above it, while requests go on."""
         box = Sandbox(world, "rules: [{allow: good.example}]")
         folder = box.home / ".local" / "state" / "sallyport"
-        folder.mkdir(parents=True)
-        for path in (box.home / ".local", folder.parent, folder):
-            os.chown(path, UID, UID)
+        self.make_folders(folder)
+        self.attack_log(box, folder, folder / "audit.jsonl")
+
+    def test_C12_nor_by_a_link_that_leads_to_it(self):
+        box = Sandbox(world, "rules: [{allow: good.example}]")
+        folder, links = box.home / "data" / "real", box.home / "links"
+        self.make_folders(folder)
+        self.make_folders(links)
+        (links / "folder").symlink_to(folder)
+        os.lchown(links / "folder", UID, UID)
+        box.audit_path = links / "folder" / "audit.jsonl"
+        inside = Inside(box)
+        inside.teach(get)
+        self.addCleanup(self.leave, inside)
+
+        def attack(link):
+            status = [get("good.example", "/before")[0]]
+            run(["sh", "-c", f"rm -f {link}; mkdir {link}; echo forged >{link}/audit.jsonl; rm -f {link}/audit.jsonl"])
+            return status + [get("good.example", "/after")[0]]
+        self.assertEqual(inside.do(attack, str(links / "folder")), [200, 200])
+        inside.close()
+        self.assertEqual(list((links / "folder").iterdir()), [])
         box.audit_path = folder / "audit.jsonl"
+        self.assertEqual([r["http"]["path"] for r in box.records(kind="http")], ["/before", "/after"])
+
+    def make_folders(self, folder):
+        folder.mkdir(parents=True)
+        for path in (folder.parent, folder):
+            os.chown(path, UID, UID)
+        for path in folder.parents:
+            if world.dir in path.parents:
+                os.chown(path, UID, UID)
+
+    def attack_log(self, box, folder, path):
+        box.audit_path = path
         inside = Inside(box)
         inside.teach(get)
         self.addCleanup(self.leave, inside)
