@@ -1,40 +1,16 @@
 #include "proxy/secret/find.h"
 
-#include <endian.h>
-
 #include "proxy/secret/find_table.h"
+#include "proxy/secret/vector.h"
 
-/* Vectors of 16 bytes, which every 64-bit processor has. */
-typedef unsigned char vector __attribute__((vector_size(16)));
-
-enum { STEP_BYTES = 2 * sizeof(vector) };
+enum { STEP_BYTES = 2 * VECTOR_BYTES };
 
 static vector marks_in(const char *text)
 {
-	vector bytes;
+	vector bytes = vector_load(text);
 
-	memcpy(&bytes, text, sizeof(bytes));
 	return (vector)(bytes == '%') | (vector)(bytes == '\\') | (vector)(bytes == '&') |
 	       (vector)(bytes == '\n');
-}
-
-/* The offset of the first byte that is not zero, or 16. */
-static size_t first_byte(vector marks)
-{
-	uint64_t words[2];
-
-	memcpy(words, &marks, sizeof(words));
-	if (words[0])
-		return (size_t)__builtin_ctzll(le64toh(words[0])) / 8;
-	return words[1] ? 8 + (size_t)__builtin_ctzll(le64toh(words[1])) / 8 : sizeof(marks);
-}
-
-static bool is_any(vector marks)
-{
-	uint64_t words[2];
-
-	memcpy(words, &marks, sizeof(words));
-	return words[0] | words[1];
 }
 
 static bool is_mark(char c)
@@ -47,11 +23,12 @@ static size_t next_mark(struct slice text, size_t at)
 {
 	for (; text.len >= STEP_BYTES && at <= text.len - STEP_BYTES; at += STEP_BYTES) {
 		vector low = marks_in(text.ptr + at);
-		vector high = marks_in(text.ptr + at + sizeof(low));
+		vector high = marks_in(text.ptr + at + VECTOR_BYTES);
 
-		if (!is_any(low | high))
+		if (!vector_any(low | high))
 			continue;
-		return at + (is_any(low) ? first_byte(low) : sizeof(low) + first_byte(high));
+		return at +
+		       (vector_any(low) ? vector_first(low) : VECTOR_BYTES + vector_first(high));
 	}
 	while (at < text.len && !is_mark(text.ptr[at]))
 		at++;

@@ -2,13 +2,12 @@
 
 #include <stdio.h>
 
+#include "proxy/secret/vector.h"
+
 enum {
-	STEP_BYTES = 16,
 	HEX_DIGITS = 4,
 	CONTROLS_END = 0x20,
 };
-
-typedef unsigned char vector __attribute__((vector_size(STEP_BYTES)));
 
 void json_walk_init(struct json_walk *walk)
 {
@@ -37,9 +36,14 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* Of numbers, and of words: 1. */
+static const unsigned char scalar_chars[256] = {
+	['+'] = 1, ['-'] = 1, ['.'] = 1, ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1,
+};
+
 static bool is_scalar_char(char c)
 {
-	return ascii_is_alnum(c) || c == '-' || c == '+' || c == '.';
+	return scalar_chars[(unsigned char)c];
 }
 
 /* Ends a run of a string's characters that stand for themselves. */
@@ -52,16 +56,13 @@ static size_t run_length(struct slice text)
 {
 	size_t at = 0;
 
-	for (; text.len - at >= STEP_BYTES; at += STEP_BYTES) {
-		uint64_t words[2];
-		vector bytes, marks;
+	for (; text.len - at >= VECTOR_BYTES; at += VECTOR_BYTES) {
+		vector bytes = vector_load(text.ptr + at);
+		vector marks = (vector)(bytes == '"') | (vector)(bytes == '\\') |
+			       (vector)(bytes < CONTROLS_END);
 
-		memcpy(&bytes, text.ptr + at, sizeof(bytes));
-		marks = (vector)(bytes == '"') | (vector)(bytes == '\\') |
-			(vector)(bytes < CONTROLS_END);
-		memcpy(words, &marks, sizeof(words));
-		if (words[0] | words[1])
-			break;
+		if (vector_any(marks))
+			return at + vector_first(marks);
 	}
 	while (at < text.len && !ends_run(text.ptr[at]))
 		at++;
@@ -286,31 +287,51 @@ static void take_mark(struct json_walk *walk, char c)
 	}
 }
 
-void json_walk_feed(struct json_walk *walk, struct slice text)
+/* Between strings: white space, and a mark. */
+static size_t take_between(struct json_walk *walk, struct slice text)
 {
 	size_t at = 0;
 
-	while (at < text.len && walk->state != JSON_LOST) {
-		char c = text.ptr[at];
-
-		if (walk->state == JSON_STRING) {
-			at += take_string(walk, slice_from(text, at));
-			continue;
-		}
+	while (at < text.len && is_space(text.ptr[at]))
 		at++;
-		if (walk->state == JSON_ESCAPE) {
-			take_escape(walk, c);
-		} else if (walk->state == JSON_HEX) {
-			take_hex(walk, c);
-		} else if (walk->state == JSON_SCALAR) {
-			if (is_scalar_char(c))
-				continue;
-			walk->state = JSON_BEHIND;
-			if (!is_space(c))
-				take_behind(walk, c);
-		} else if (!is_space(c)) {
-			take_mark(walk, c);
+	if (at < text.len)
+		take_mark(walk, text.ptr[at++]);
+	return at;
+}
+
+static size_t take_scalar(struct json_walk *walk, struct slice text)
+{
+	size_t at = 0;
+
+	while (at < text.len && is_scalar_char(text.ptr[at]))
+		at++;
+	if (at < text.len)
+		walk->state = JSON_BEHIND;
+	return at;
+}
+
+void json_walk_feed(struct json_walk *walk, struct slice text)
+{
+	while (text.len && walk->state != JSON_LOST) {
+		size_t taken = 1;
+
+		switch (walk->state) {
+		case JSON_STRING:
+			taken = take_string(walk, text);
+			break;
+		case JSON_SCALAR:
+			taken = take_scalar(walk, text);
+			break;
+		case JSON_ESCAPE:
+			take_escape(walk, text.ptr[0]);
+			break;
+		case JSON_HEX:
+			take_hex(walk, text.ptr[0]);
+			break;
+		default:
+			taken = take_between(walk, text);
 		}
+		text = slice_of(text.ptr + taken, text.len - taken);
 	}
 }
 
