@@ -605,6 +605,64 @@ class SlowReads(Case):
         self.assertFalse(answer.startswith(b"\0\0"), answer)
 
 
+class Bodies(Case):
+    """P13, P14, S8: what must be looked into is, however the frames cut it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.host = "bound.new.example"
+        world.name(cls.host, new.address)
+        cls.box = Sandbox(world, f"""
+secrets:
+  KEY: {{from: env, misuse: strict, use: [{{at: "https://{cls.host}/**", slot: header Authorization}}]}}
+rules:
+  - allow: "https://*.new.example/**"
+""")
+        cls.inside = Puppet(cls.box, env={"KEY": "sk-proj-0123456789abcdefghijklmnop"})
+        cls.token = cls.inside.run("result = os.environ['KEY']").encode()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.inside.close()
+
+    def strike(self, frames):
+        mark = len(new.requests)
+        [(lives, goaway, found, how)] = h2.strike_all(self.inside, [(self.host, frames, {})])
+        self.assertEqual((lives, goaway), (True, None), how)
+        return found[1][0], [r for r in new.requests_of(self.host)][-(len(new.requests) - mark):] if len(new.requests) > mark else []
+
+    def test_a_placeholder_cut_by_frames_is_found(self):
+        body = b"a body with " + self.token + b" in it"
+        cuts = [[1] * len(body), [3] * len(body), [14, len(body)], [12, len(self.token), 99], [0, 13, 0, 9, 0, 99]]
+        cuts += [[12 + i, len(body)] for i in range(1, len(self.token), 5)]
+        for cut in cuts:
+            for fields in ((), ((b"content-length", str(len(body)).encode()),)):
+                with self.subTest(cut=cut[:5], fields=fields):
+                    frames, at = head(self.host.encode(), fields, end=False, method=b"POST"), 0
+                    for size in cut:
+                        piece = body[at:at + size]
+                        frames += data(piece) if piece or not size else b""
+                        at += len(piece)
+                    status, seen = self.strike(frames + data(b"", True))
+                    self.assertEqual(status, 403)
+                    for _, got, _, end in seen:
+                        self.assertNotEqual(end, "end")
+                        self.assertNotIn(self.token, got)
+
+    def test_P14_a_compressed_body_is_refused(self):
+        for coding in (b"gzip", b"br", b"x"):
+            frames = head(self.host.encode(), [(b"content-encoding", coding)], end=False, method=b"POST") + data(b"\x1f\x8b", True)
+            self.assertEqual(self.strike(frames), (403, []))
+
+    def test_a_placeholder_in_a_trailer_or_in_a_pseudo_field_is_refused(self):
+        frames = head(self.host.encode(), end=False, method=b"POST") + data(b"x") + make_frame(HEADERS, 5, 1, literal(b"x-t", self.token))
+        status, seen = self.strike(frames)
+        self.assertEqual((status, [r for r in seen if r[3] == "end"]), (403, []))
+        self.assertEqual(self.strike(head(self.host.encode(), path=b"/ok?" + self.token)), (403, []))
+        self.assertEqual(self.strike(head(self.host.encode(), path=b"/" + self.token)), (403, []))
+        self.assertEqual(self.strike(head(self.host.encode(), [(b"cookie", b"a=" + self.token[:9]), (b"cookie", b"b=" + self.token)])), (403, []))
+
+
 class ZSlow(Case):
 
     def test_C14_slow_heads_and_silence_are_ended(self):
