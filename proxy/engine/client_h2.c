@@ -1,4 +1,5 @@
 /* HTTP/2 on the client's leg: an exchange for each stream. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -10,14 +11,18 @@
 enum {
 	/* Output that waits for a client that sends, but does not read. */
 	UNREAD_MAX_BYTES = 512 << 10,
-	LOOK_SECONDS = 10, /* between looks at streams that are late */
+	LOOK_SECONDS = 10,   /* between looks at streams that are late */
+	UNENDED_SECONDS = 3, /* for a request to end whose response was sent */
 };
 
 struct client_h2 {
 	struct h2_session session;
 	struct client *client;
 	struct grave grave;
-	bool looks; /* at late streams; else it waits for the first one */
+	bool looks;	    /* at late streams; else it waits for the first one */
+	uint64_t sent_mark; /* bytes taken by the client ... */
+	double sent_at;	    /* ... at this time, and no more since */
+	bool accused;	    /* what the client does wrong is in the log */
 };
 
 struct client_stream {
@@ -103,15 +108,21 @@ static void pause_request(void *leg, bool pause)
 static void over(void *leg, bool cut)
 {
 	struct client_stream *stream = leg;
+	struct deadline *deadline = &stream->h2->client->deadline;
 
 	stream->exchange = NULL;
 	if (cut) {
 		h2_stream_reset(&stream->stream, NGHTTP2_INTERNAL_ERROR);
 		return;
 	}
-	if (!stream->stream.ended)
-		h2_stream_reset_when_sent(&stream->stream);
 	h2_stream_ignore(&stream->stream);
+	if (stream->stream.ended)
+		return;
+	/* Many clients take even a reset without an error (RFC 9113 section 8.1) for a failure of
+	 * the response: this one is given time to end its request, or to break it off. */
+	stream->active_at = now(stream);
+	if (deadline->at > stream->active_at + UNENDED_SECONDS)
+		deadline_set(deadline, UNENDED_SECONDS);
 }
 
 static const struct client_leg_ops ops = {
@@ -235,6 +246,26 @@ static void set_deadline(struct client_h2 *h2)
 	deadline_set(&h2->client->deadline, has_streams ? LOOK_SECONDS : TIMEOUT_IDLE);
 }
 
+/* The client breaks the protocol, or asks for nothing but work. */
+static void accuse(struct client *client, const char *reason)
+{
+	if (client->h2->accused)
+		return;
+	client->h2->accused = true;
+	/* Whatever was logged of its requests, this is logged too. */
+	client->recorded = false;
+	client_record(client, AUDIT_TLS, false, reason);
+}
+
+static void accuse_of(struct client *client, uint32_t error)
+{
+	char reason[128];
+
+	snprintf(reason, sizeof(reason), "the client breaks the HTTP/2 protocol (%s)",
+		 nghttp2_http2_strerror(error));
+	accuse(client, reason);
+}
+
 static void on_settled(struct h2_session *session)
 {
 	struct client_h2 *h2 = container_of(session, struct client_h2, session);
@@ -242,12 +273,19 @@ static void on_settled(struct h2_session *session)
 
 	if (client->state != CLIENT_SERVING)
 		return;
+	if (session->error != NGHTTP2_NO_ERROR)
+		accuse_of(client, session->error);
 	if (h2_session_is_over(session)) {
 		client_linger(client);
 		return;
 	}
+	/* One that does not read will not hear that it is over. */
+	if (session->flooded && stream_is_congested(&client->stream)) {
+		client_close(client, true);
+		return;
+	}
 	set_deadline(h2);
-	if (buffer_length(&client->stream.out) > UNREAD_MAX_BYTES)
+	if (buffer_length(&client->stream.out) > UNREAD_MAX_BYTES || h2_session_is_behind(session))
 		stream_pause(&client->stream);
 }
 
@@ -300,14 +338,6 @@ void client_h2_free(struct client *client, const char *why)
 	engine_bury(client->sandbox->engine, &h2->grave, release);
 }
 
-/* The client breaks the protocol, or asks for nothing but work. */
-static void refuse(struct client *client, const char *reason)
-{
-	/* Whatever was logged of its requests, this is logged too. */
-	client->recorded = false;
-	client_record(client, AUDIT_TLS, false, reason);
-}
-
 void client_h2_read(struct client *client)
 {
 	struct engine *engine = client->sandbox->engine;
@@ -327,12 +357,12 @@ void client_h2_read(struct client *client)
 		}
 		total += (size_t)got;
 		if (h2_session_receive(session, slice_of(engine->read, (size_t)got)) < 0) {
-			refuse(client, "the client breaks the HTTP/2 protocol");
+			accuse(client, "the client breaks the HTTP/2 protocol");
 			client_close(client, false);
 			return;
 		}
 		if (session->flooded && !was_flooded)
-			refuse(client, "the client floods the connection with HTTP/2 frames that "
+			accuse(client, "the client floods the connection with HTTP/2 frames that "
 				       "ask for nothing");
 	}
 }
@@ -348,10 +378,25 @@ static void look_at(struct client_stream *stream, double at)
 {
 	const struct h2_stream *base = &stream->stream;
 
+	if (!stream->exchange && base->sent && !base->ended &&
+	    at - stream->active_at >= UNENDED_SECONDS)
+		h2_stream_reset(&stream->stream, NGHTTP2_NO_ERROR);
 	if (!stream->exchange || !base->has_head || stream->upgraded || base->stopped ||
 	    base->ended || at - stream->active_at < TIMEOUT_BODY)
 		return;
 	exchange_request_bad(stream->exchange, 408, "the request did not come in time");
+}
+
+/* Whether nothing of what waits has been taken for long. */
+static bool is_stuck(struct client_h2 *h2, double at)
+{
+	struct stream *stream = &h2->client->stream;
+
+	if (stream->bytes_out != h2->sent_mark || !stream_is_congested(stream)) {
+		h2->sent_mark = stream->bytes_out;
+		h2->sent_at = at;
+	}
+	return at - h2->sent_at > TIMEOUT_RESPONSE;
 }
 
 void client_h2_late(struct client *client)
@@ -361,7 +406,12 @@ void client_h2_late(struct client *client)
 	double at = ev_now(client->sandbox->engine->loop);
 
 	if (session->head_begun_at > 0 && at - session->head_begun_at > TIMEOUT_HEAD) {
-		refuse(client, "a header section did not come in time");
+		accuse(client, "a header section did not come in time");
+		client_close(client, true);
+		return;
+	}
+	if (is_stuck(h2, at)) {
+		accuse(client, "the client does not read what is sent to it");
 		client_close(client, true);
 		return;
 	}

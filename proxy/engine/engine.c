@@ -15,10 +15,21 @@ static void before_sleep(struct ev_loop *loop, struct ev_prepare *watcher, int e
 	engine_settle(engine);
 	/* Settling may lead to more to do in this turn, which the loop would do before it sleeps,
 	 * but after us. */
-	if (ev_pending_count(loop))
+	if (ev_pending_count(loop)) {
 		ev_feed_event(loop, watcher, EV_PREPARE);
-	else if (engine->settled)
+		return;
+	}
+	if (!list_is_empty(&engine->again))
+		ev_timer_start(loop, &engine->next_turn);
+	if (engine->settled)
 		engine->settled(engine->owner);
+}
+
+static void begin_turn(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	stream_read_again(container_of(timer, struct engine, next_turn));
 }
 
 int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
@@ -29,6 +40,8 @@ int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
 	list_init(&engine->chores);
 	list_init(&engine->graves);
 	list_init(&engine->broken);
+	list_init(&engine->again);
+	ev_timer_init(&engine->next_turn, begin_turn, 0., 0.);
 	rc = locked_init(&engine->locked,
 			 ENGINE_STAGE_BYTES + SECRET_SCRATCH_BYTES + FLOW_SCRATCH_BYTES, err);
 	if (rc < 0)
@@ -57,6 +70,7 @@ void engine_free(struct engine *engine)
 		engine_settle(engine);
 		ev_ref(engine->loop);
 		ev_prepare_stop(engine->loop, &engine->settle);
+		ev_timer_stop(engine->loop, &engine->next_turn);
 	}
 	locked_free(&engine->locked);
 	free(engine->send);

@@ -58,6 +58,8 @@ struct engine {
 	struct list chores;
 	struct list graves;
 	struct list broken; /* streams whose writing failed, to be told */
+	struct list again;  /* streams that are read on in the next turn */
+	struct ev_timer next_turn;
 };
 
 int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err);

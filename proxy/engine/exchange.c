@@ -290,12 +290,12 @@ static void end_collection(struct exchange *exchange)
 /* False: the exchange is over. */
 static bool take_trailers(struct exchange *exchange, struct http_fields *trailers)
 {
+	struct answer answer;
+
 	if (!trailers || trailers->count == 0)
 		return true;
-	secret_plan_trailers(&exchange->sandbox->secrets, trailers, &exchange->arena,
-			     &exchange->plan);
-	if (exchange->plan.refusal && exchange->sandbox->policy->mode == POLICY_ENFORCE) {
-		refuse_misuse(exchange);
+	if (!exchange_judge_trailers(exchange, trailers, &answer)) {
+		answer_and_end(exchange, &answer);
 		return false;
 	}
 	exchange->trailers = *trailers;
@@ -513,6 +513,8 @@ void exchange_response(struct exchange *exchange, struct http_message *response)
 		fail(exchange, 502, why);
 		return;
 	}
+	/* Which answers are our own is for us to say. */
+	http_fields_remove(&response->fields, FIELD_SALLYPORT_VERDICT);
 	if (response->status < 200) {
 		respond_informational(exchange, response);
 		return;

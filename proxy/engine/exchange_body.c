@@ -6,6 +6,7 @@
 #include "proxy/engine/exchange_judge.h"
 #include "proxy/engine/sandbox.h"
 #include "proxy/http/coding.h"
+#include "proxy/secret/signature.h"
 
 static const struct http_message *request_of(const struct exchange_body *body)
 {
@@ -232,17 +233,13 @@ static bool may_change_length(const struct exchange_body *body)
 
 /* What vouches for the body as it is. */
 
-static bool is_signed(const struct http_fields *fields)
+static bool is_signed(const struct http_message *request)
 {
-	const struct http_field *authorization = http_fields_find(fields, FIELD_AUTHORIZATION);
-	const struct http_field *digest = http_fields_find(fields, FIELD_X_AMZ_CONTENT_SHA256);
+	const struct http_field *digest = http_fields_find(&request->fields,
+							   FIELD_X_AMZ_CONTENT_SHA256);
 
-	if (http_fields_find(fields, FIELD_SIGNATURE_INPUT))
-		return true;
-	if (digest && !slice_equal(digest->value, SLICE_LITERAL("UNSIGNED-PAYLOAD")))
-		return true;
-	return authorization &&
-	       slice_starts_with_nocase(authorization->value, SLICE_LITERAL("AWS4-")) && !digest;
+	return signature_of(request) ||
+	       (digest && !slice_equal(digest->value, SLICE_LITERAL("UNSIGNED-PAYLOAD")));
 }
 
 static const char *why_fixed(const struct exchange_body *body)
@@ -250,7 +247,7 @@ static const char *why_fixed(const struct exchange_body *body)
 	const struct http_fields *fields = &request_of(body)->fields;
 	struct digest digest;
 
-	if (is_signed(fields))
+	if (is_signed(request_of(body)))
 		return "the request is signed, and its signature covers the body";
 	if (http_fields_find(fields, FIELD_CONTENT_RANGE))
 		return "the body is a part of a larger one (Content-Range)";

@@ -5,6 +5,10 @@
 #include "base/error.h"
 #include "proxy/engine/sandbox.h"
 #include "proxy/engine/websocket.h"
+#include "proxy/secret/credentials.h"
+#include "proxy/secret/signature.h"
+
+enum { FOREIGN_NAME_BYTES = 64 };
 
 static bool refuse(struct answer *answer, int status, const char *reason)
 {
@@ -226,8 +230,10 @@ static bool begin_body(struct exchange *exchange, const struct path *path, struc
 	return exchange_body_begin(exchange, &asked, answer);
 }
 
-static bool refuse_too_many(struct answer *answer)
+static bool refuse_plan(struct answer *answer, int rc)
 {
+	if (rc == -ENOMEM)
+		return refuse(answer, 503, "out of memory");
 	return refuse(answer, 431, "the request has more placeholders than are supported");
 }
 
@@ -248,23 +254,76 @@ static bool settle_path(struct exchange *exchange, struct path *path, struct ans
 		    (!canonicalise(exchange, path, answer) || !decide(exchange, path, answer)))
 			return false;
 	} while (rc == 1);
-	return rc < 0 ? refuse_too_many(answer) : true;
+	return rc < 0 ? refuse_plan(answer, rc) : true;
+}
+
+/* What the rule that allows the request does to it before its placeholders are looked at. */
+static int apply_rule(struct exchange *exchange, const struct policy_rule *rule)
+{
+	int rc = 0;
+
+	if (rule->credentials == POLICY_CREDENTIALS_NONE)
+		rc = credentials_take_out(&exchange->plan, &exchange->request);
+	if (rc == 0)
+		rc = secret_plan_set(rule, &exchange->request, &exchange->plan);
+	return rc;
 }
 
 static bool plan_secrets(struct exchange *exchange, struct path *path, struct answer *answer)
 {
-	struct http_message *request = &exchange->request;
-	const struct policy_rule *rule;
 	int rc = 0;
 
 	if (!settle_path(exchange, path, answer))
 		return false;
-	rule = exchange->verdict.allow ? exchange->verdict.rule : NULL;
-	if (rule)
-		rc = secret_plan_set(rule, request, &exchange->plan);
+	if (exchange->verdict.allow)
+		rc = apply_rule(exchange, exchange->verdict.rule);
 	if (rc == 0)
-		rc = secret_plan_make(&exchange->sandbox->secrets, request, &exchange->plan);
-	return rc < 0 ? refuse_too_many(answer) : check_misuse(exchange, answer);
+		rc = secret_plan_make(&exchange->sandbox->secrets, &exchange->request,
+				      &exchange->plan);
+	return rc < 0 ? refuse_plan(answer, rc) : check_misuse(exchange, answer);
+}
+
+/* A credential that is none of ours, where the rule wants none such (threat S20). */
+static bool check_credentials(struct exchange *exchange, struct answer *answer)
+{
+	const struct policy_rule *rule = exchange->verdict.rule;
+	struct credentials_foreign foreign;
+
+	if (!exchange->verdict.allow || rule->credentials != POLICY_CREDENTIALS_OURS)
+		return true;
+	if (credentials_find_foreign(&exchange->plan, &exchange->request, &foreign) < 0)
+		return refuse(answer, 503, "out of memory");
+	if (!foreign.where)
+		return true;
+	foreign.name = slice_first(foreign.name, FOREIGN_NAME_BYTES);
+	if (strcmp(foreign.where, "path") == 0)
+		snprintf(exchange->why, sizeof(exchange->why),
+			 "the path has something else where the placeholder of %.*s belongs, and "
+			 "rules[%zu] takes no other credentials",
+			 SLICE_ARGS(foreign.name), rule->index);
+	else
+		snprintf(exchange->why, sizeof(exchange->why),
+			 "the %s \"%.*s\" has a credential that is no placeholder of this "
+			 "sandbox, and rules[%zu] takes no other credentials",
+			 foreign.where, SLICE_ARGS(foreign.name), rule->index);
+	return refuse_by_policy(exchange, answer, exchange->why);
+}
+
+/* A signature that the sender has made is over placeholders: what is sent would not hold. */
+static bool check_signature(struct exchange *exchange, struct answer *answer)
+{
+	const char *signature;
+
+	if (!secret_plan_has_secrets(&exchange->plan))
+		return true;
+	signature = signature_of(&exchange->request);
+	if (!signature)
+		return true;
+	snprintf(exchange->why, sizeof(exchange->why),
+		 "the request is signed (%s), and a secret would be put into it: the signature was "
+		 "made over the placeholder and would not hold",
+		 signature);
+	return refuse(answer, 403, exchange->why);
 }
 
 /* The connection was refused when its name was known; what would allow this very request can be
@@ -305,10 +364,25 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 		return false;
 	/* Before secrets are planned, as the plan knows fields by their place. */
 	strip_overrides(exchange);
-	if (!plan_secrets(exchange, &path, answer) || !begin_body(exchange, &path, answer))
+	if (!plan_secrets(exchange, &path, answer) || !check_credentials(exchange, answer) ||
+	    !check_signature(exchange, answer) || !begin_body(exchange, &path, answer))
 		return false;
 	exchange->would_deny |= facts->would_deny;
 	if (facts->would_deny && !exchange->would_reason)
 		exchange->would_reason = facts->refusal.reason;
 	return true;
+}
+
+bool exchange_judge_trailers(struct exchange *exchange, struct http_fields *trailers,
+			     struct answer *answer)
+{
+	const struct policy_verdict *verdict = &exchange->verdict;
+	int rc;
+
+	*answer = (struct answer){0};
+	if (verdict->allow && verdict->rule->credentials != POLICY_CREDENTIALS_ANY)
+		credentials_drop_trailers(&exchange->plan, trailers);
+	rc = secret_plan_trailers(&exchange->sandbox->secrets, trailers, &exchange->arena,
+				  &exchange->plan);
+	return rc < 0 ? refuse_plan(answer, rc) : check_misuse(exchange, answer);
 }

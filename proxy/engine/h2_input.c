@@ -32,7 +32,7 @@ static void consume(struct h2_stream *stream, size_t len)
 {
 	struct h2_session *session = stream->session;
 
-	if (stream->closed) {
+	if (stream->closed || stream->ignores) {
 		nghttp2_session_consume_connection(session->codec, len);
 		return;
 	}
@@ -76,17 +76,26 @@ static void end_input(struct h2_stream *stream)
 		tell_end(stream);
 }
 
+/* Heads of streams that are gone are ignored by the codec. */
+static bool begins_something(struct h2_session *session, nghttp2_session *codec, int32_t id)
+{
+	bool is_new = id > session->last_id;
+
+	if (is_new)
+		session->last_id = id;
+	return is_new || nghttp2_session_get_stream_user_data(codec, id);
+}
+
 static int on_begin_frame(nghttp2_session *codec, const nghttp2_frame_hd *hd, void *user)
 {
 	struct h2_session *session = user;
 
-	if (hd->type == NGHTTP2_HEADERS)
+	if (hd->type == NGHTTP2_HEADERS && begins_something(session, codec, hd->stream_id))
 		return 0;
 	/* Data that nobody awaits does nothing either. */
 	if (hd->type == NGHTTP2_DATA && nghttp2_session_get_stream_user_data(codec, hd->stream_id))
 		return 0;
-	if (!(hd->flags & NGHTTP2_FLAG_ACK) || hd->type == NGHTTP2_DATA)
-		h2_input_charge(session, 1);
+	h2_input_charge(session, hd->type == NGHTTP2_RST_STREAM ? H2_RESET_COST : 1);
 	return 0;
 }
 
@@ -112,8 +121,12 @@ static int on_begin_headers(nghttp2_session *codec, const nghttp2_frame *frame, 
 		stream = open_stream(session, codec, id);
 	else
 		stream = nghttp2_session_get_stream_user_data(codec, id);
+	if (!stream && session->is_server) {
+		session->head_begun_at = 0;
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	}
 	if (!stream)
-		return session->is_server ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
+		return 0;
 	if (stream->ignores)
 		return 0;
 	if (stream->has_head)
@@ -128,15 +141,17 @@ static int on_header(nghttp2_session *codec, const nghttp2_frame *frame, const u
 		     void *user)
 {
 	struct h2_stream *stream = nghttp2_session_get_stream_user_data(codec, frame->hd.stream_id);
+	struct h2_session *session = user;
 
 	(void)flags;
-	(void)user;
 	if (!stream || stream->ignores)
 		return 0;
-	if (h2_head_add(&stream->head, slice_of(name, name_length), slice_of(value, value_length)) <
-	    0)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	return 0;
+	if (h2_head_add(&stream->head, slice_of(name, name_length),
+			slice_of(value, value_length)) == 0)
+		return 0;
+	/* The rest of it is not told of. */
+	session->head_begun_at = 0;
+	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 static void on_head(struct h2_stream *stream, bool ends)

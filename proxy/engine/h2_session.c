@@ -112,9 +112,12 @@ static int send_body(nghttp2_session *codec, nghttp2_frame *frame, const uint8_t
 	return 0;
 }
 
-static bool is_for_fault(uint32_t code)
+/* What a reset that we send costs the peer. */
+static double cost_of_reset(uint32_t code)
 {
-	return code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL && code != NGHTTP2_REFUSED_STREAM;
+	if (code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL)
+		return 0;
+	return code == NGHTTP2_REFUSED_STREAM ? 1 : H2_FAULT_COST;
 }
 
 static int on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, void *user)
@@ -122,8 +125,10 @@ static int on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, voi
 	struct h2_session *session = user;
 	struct h2_stream *stream = nghttp2_session_get_stream_user_data(codec, frame->hd.stream_id);
 
-	if (frame->hd.type == NGHTTP2_RST_STREAM && is_for_fault(frame->rst_stream.error_code))
-		h2_input_charge(session, H2_FAULT_COST);
+	if (frame->hd.type == NGHTTP2_RST_STREAM)
+		h2_input_charge(session, cost_of_reset(frame->rst_stream.error_code));
+	if (frame->hd.type == NGHTTP2_GOAWAY)
+		session->error = frame->goaway.error_code;
 	if (!stream)
 		return 0;
 	if (frame->hd.type == NGHTTP2_HEADERS)
@@ -132,8 +137,6 @@ static int on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, voi
 	    (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
 	stream->sent = true;
-	if (stream->reset_when_sent)
-		nghttp2_submit_rst_stream(codec, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
 	return 0;
 }
 
@@ -318,13 +321,20 @@ bool h2_session_is_over(const struct h2_session *session)
 	       !nghttp2_session_want_write(session->codec);
 }
 
+bool h2_session_is_behind(const struct h2_session *session)
+{
+	return nghttp2_session_get_outbound_queue_size(session->codec) > H2_WAITING_FRAMES;
+}
+
 bool h2_session_has_room(const struct h2_session *session, size_t max_streams)
 {
 	uint32_t granted = nghttp2_session_get_remote_settings(
 		session->codec, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 
-	return !session->receiving && !session->sending && session->held_bytes < H2_HELD_BYTES &&
-	       session->stream_count < max_streams && session->stream_count < granted &&
+	/* A head cannot leave in the middle of a frame that the connection does not take. */
+	return !session->receiving && !session->sending && !stream_is_congested(session->stream) &&
+	       session->held_bytes < H2_HELD_BYTES && session->stream_count < max_streams &&
+	       session->stream_count < granted &&
 	       nghttp2_session_check_request_allowed(session->codec);
 }
 
@@ -458,16 +468,17 @@ void h2_stream_write(struct h2_stream *stream, struct slice data)
 	wake_body(stream);
 }
 
-static void keep_trailers(struct h2_stream *stream, const struct http_fields *trailers)
+/* Copies TRAILERS, which are sent when the body has been. */
+static int keep_trailers(struct h2_stream *stream, const struct http_fields *trailers)
 {
 	nghttp2_nv list[H2_ENTRIES_MAX];
 	ssize_t count = h2_list_trailers(trailers, &stream->texts, list);
 
 	if (count <= 0)
-		return;
+		return (int)count;
 	stream->trailers = arena_alloc(&stream->texts, (size_t)count * sizeof(list[0]));
 	if (!stream->trailers)
-		return;
+		return -ENOMEM;
 	for (ssize_t i = 0; i < count; i++) {
 		struct slice name = arena_copy(&stream->texts,
 					       slice_of(list[i].name, list[i].namelen));
@@ -475,20 +486,24 @@ static void keep_trailers(struct h2_stream *stream, const struct http_fields *tr
 						slice_of(list[i].value, list[i].valuelen));
 
 		if (!name.ptr || !value.ptr)
-			return;
+			return -ENOMEM;
 		list[i].name = (uint8_t *)(uintptr_t)name.ptr;
 		list[i].value = (uint8_t *)(uintptr_t)value.ptr;
 		stream->trailers[i] = list[i];
 	}
 	stream->trailer_count = (size_t)count;
+	return 0;
 }
 
 void h2_stream_finish(struct h2_stream *stream, const struct http_fields *trailers)
 {
 	if (stream->closed || stream->finished)
 		return;
-	if (trailers && trailers->count)
-		keep_trailers(stream, trailers);
+	/* A message without its trailers would look whole. */
+	if (trailers && trailers->count && keep_trailers(stream, trailers) < 0) {
+		h2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+		return;
+	}
 	stream->finished = true;
 	wake_body(stream);
 }
@@ -503,8 +518,6 @@ void h2_stream_ignore(struct h2_stream *stream)
 	stream->ignores = true;
 	if (held) {
 		nghttp2_session_consume_connection(session->codec, held);
-		if (!stream->closed)
-			nghttp2_session_consume_stream(session->codec, stream->id, held);
 		session->held_bytes -= held;
 		buffer_free(&stream->held);
 	}
@@ -522,13 +535,6 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t code)
 	stream->finished = true;
 	h2_stream_ignore(stream);
 	engine_put_off(session->engine, &session->chore);
-}
-
-void h2_stream_reset_when_sent(struct h2_stream *stream)
-{
-	if (stream->sent && !stream->closed)
-		h2_stream_reset(stream, NGHTTP2_NO_ERROR);
-	stream->reset_when_sent = true;
 }
 
 void h2_stream_stop(struct h2_stream *stream, bool stop)

@@ -45,8 +45,11 @@ enum {
 	H2_IDLE_FRAMES_BURST = 2000,
 	H2_IDLE_FRAMES_RATE = 100,
 	H2_IDLE_FRAMES_PER_DATA = 3,
+	H2_RESET_COST = 3,
 	/* What a stream costs that we must reset for what the client did. */
 	H2_FAULT_COST = 10,
+	/* Frames that wait to be sent (answers to the peer's own, as a rule). */
+	H2_WAITING_FRAMES = 1000,
 };
 
 struct h2_session;
@@ -89,6 +92,8 @@ struct h2_session {
 	bool flooded;
 	bool going_away; /* the peer has sent GOAWAY */
 	bool left;	 /* and so have we, of our own will */
+	int32_t last_id; /* the highest of a stream that has come */
+	uint32_t error;	 /* with which we have ended the connection (RFC 9113 section 7) */
 	double budget;
 	double budget_at;
 	double head_begun_at; /* a head has begun and is not whole; 0: none */
@@ -125,7 +130,6 @@ struct h2_stream {
 	bool finished;
 	bool sent;
 	bool congested;
-	bool reset_when_sent;
 	bool head_sent;
 	bool head_refused;
 	struct arena texts; /* of the trailers to send */
@@ -152,6 +156,10 @@ void h2_session_leave(struct h2_session *session, uint32_t code);
 /* Whether nothing is to be read or sent any more. */
 bool h2_session_is_over(const struct h2_session *session);
 
+/* Whether so much waits to be sent in answer to what the peer does that it should be read from no
+ * more for now. */
+bool h2_session_is_behind(const struct h2_session *session);
+
 /* Whether a request can be sent at once (clients only). */
 bool h2_session_has_room(const struct h2_session *session, size_t max_streams);
 
@@ -175,12 +183,9 @@ void h2_stream_finish(struct h2_stream *stream, const struct http_fields *traile
 /* Breaks the stream off. */
 void h2_stream_reset(struct h2_stream *stream, uint32_t code);
 
-/* What still comes is dropped: nobody wants it any more. */
+/* What still comes is dropped, as nobody wants it any more, and no more is asked for than the
+ * stream's window has room for. */
 void h2_stream_ignore(struct h2_stream *stream);
-
-/* Once the response has been sent whole, tells the client to send no more (RFC 9113 section 8.1).
- */
-void h2_stream_reset_when_sent(struct h2_stream *stream);
 
 /* Stops the input from being handed on, or lets it come. */
 void h2_stream_stop(struct h2_stream *stream, bool stop);

@@ -14,7 +14,7 @@ enum {
 	   503. */
 	LIMIT_WAITING = 4096,
 	/* Idle upstream connections kept, for one authority and in all; the oldest is closed. */
-	LIMIT_IDLE_PER_AUTHORITY = 64,
+	LIMIT_IDLE_PER_AUTHORITY = 128, /* more than the streams of one client */
 	LIMIT_IDLE = 1024,
 	/* Authorities without a connection of which it is remembered what they speak; the oldest is
 	 * forgotten. */

@@ -60,15 +60,26 @@ void stream_watch(struct stream *stream)
 	ev_io_start(loop, &stream->io);
 }
 
-/* What OpenSSL holds of the input is not seen by the kernel; the loop is told of it. */
-static void feed_if_pending(struct stream *stream)
+/* What OpenSSL holds of the input is not seen by the kernel. It is for the next turn: in this one
+ * what was read is acted on first, and others have theirs. */
+static void read_on_if_pending(struct stream *stream)
 {
 	bool held = stream->ssl ? SSL_has_pending(stream->ssl) : false;
 
 	if (stream->paused || stream->state != STREAM_OPEN || stream->input_taken)
 		return;
-	if (held || !stream->kernel_empty)
-		ev_feed_event(stream->engine->loop, &stream->io, EV_READ);
+	if ((held || !stream->kernel_empty) && list_is_empty(&stream->again_node))
+		list_append(&stream->engine->again, &stream->again_node);
+}
+
+void stream_read_again(struct engine *engine)
+{
+	while (!list_is_empty(&engine->again)) {
+		struct stream *stream = container_of(engine->again.next, struct stream, again_node);
+
+		list_remove(&stream->again_node);
+		ev_feed_event(engine->loop, &stream->io, EV_READ);
+	}
 }
 
 static void continue_handshake(struct stream *stream)
@@ -85,7 +96,7 @@ static void continue_handshake(struct stream *stream)
 		stream->input_taken = false;
 		stream->events->handshaken(stream, 0);
 		if (stream->state == STREAM_OPEN)
-			feed_if_pending(stream);
+			read_on_if_pending(stream);
 		return;
 	}
 	error = SSL_get_error(stream->ssl, rc);
@@ -115,7 +126,7 @@ static void handle_io(struct ev_loop *loop, struct ev_io *io, int events)
 		return;
 	stream->events->readable(stream);
 	if (stream->state != STREAM_CLOSED)
-		feed_if_pending(stream);
+		read_on_if_pending(stream);
 }
 
 void stream_init(struct stream *stream, struct engine *engine, int fd,
@@ -134,6 +145,7 @@ void stream_init(struct stream *stream, struct engine *engine, int fd,
 	buffer_init(&stream->prefix, 128 << 10);
 	buffer_init(&stream->out, STREAM_OUT_MAX_BYTES);
 	list_init(&stream->broken_node);
+	list_init(&stream->again_node);
 	ev_io_init(&stream->io, handle_io, fd, EV_READ);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }

@@ -69,6 +69,7 @@ struct stream {
 	bool input_taken;  /* the last stream_read() left nothing behind */
 	bool shutdown_wanted;
 	struct list broken_node;
+	struct list again_node;
 	uint64_t bytes_in; /* on the wire */
 	uint64_t bytes_out;
 };
@@ -76,6 +77,9 @@ struct stream {
 /* Takes over FD, a connected socket (or one that is still connecting). Starts paused. */
 void stream_init(struct stream *stream, struct engine *engine, int fd,
 		 const struct stream_events *events);
+
+/* Those of ENGINE's streams that have more to be read than one turn takes, for the engine. */
+void stream_read_again(struct engine *engine);
 
 /* Gives BYTES, read from the stream in state RAW, back to be read first by the TLS session. 0 or
  * -ENOMEM. */

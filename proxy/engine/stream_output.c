@@ -217,6 +217,7 @@ void stream_output_forget(struct stream *stream)
 		engine->send_used = 0;
 	}
 	list_remove(&stream->broken_node);
+	list_remove(&stream->again_node);
 }
 
 void stream_output_continue(struct stream *stream)

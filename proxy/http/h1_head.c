@@ -542,6 +542,8 @@ int h1_parse_response(struct slice head, struct slice method, struct http_messag
 		rc = read_response_body(message, method, fault);
 	if (rc < 0)
 		return rc;
+	/* It means nothing in a response, and is for the writer to make. */
+	http_fields_remove(&message->fields, FIELD_HOST);
 	/* Elsewhere it only tells what could be had (RFC 9110 section 7.8). */
 	if (message->status == 101)
 		rc = find_single(&message->fields, FIELD_UPGRADE, &upgrade, "more than one Upgrade",

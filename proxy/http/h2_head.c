@@ -83,24 +83,49 @@ static bool is_of_one_hop(enum http_field_id id)
 	       id == FIELD_TRANSFER_ENCODING || id == FIELD_UPGRADE || id == FIELD_HTTP2_SETTINGS;
 }
 
+/* Room for LEN more bytes of the cookie. */
+static bool make_room_for_crumb(struct h2_head *head, size_t len)
+{
+	size_t room = 2 * (head->cookie_length + len);
+	char *larger;
+
+	if (head->cookie_length + len <= head->cookie_room)
+		return true;
+	/* By doubling: the arena does not take back what was too small. */
+	larger = arena_alloc_bytes(head->message->arena, room);
+	if (!larger)
+		return false;
+	if (head->cookie_length)
+		memcpy(larger, head->cookie, head->cookie_length);
+	head->cookie = larger;
+	head->cookie_room = room;
+	return true;
+}
+
 /* Crumbs of a cookie are joined where they would otherwise be fields of their own. */
 static int add_cookie(struct h2_head *head, struct slice value)
 {
 	struct http_message *message = head->message;
-	struct http_field *first;
-	char *joined;
+	struct slice glue = head->has_cookie ? SLICE_LITERAL("; ") : SLICE_EMPTY;
+	struct http_field *field;
+	int rc;
 
-	if (head->cookies++ == 0)
-		return http_fields_add(&message->fields, message->arena, SLICE_LITERAL("cookie"),
-				       value);
-	first = (struct http_field *)(uintptr_t)http_fields_find(&message->fields, FIELD_COOKIE);
-	joined = arena_alloc_bytes(message->arena, first->value.len + 2 + value.len);
-	if (!joined)
+	if (!head->has_cookie) {
+		rc = http_fields_add(&message->fields, message->arena, SLICE_LITERAL("cookie"),
+				     SLICE_EMPTY);
+		if (rc < 0)
+			return rc;
+	}
+	head->has_cookie = true;
+	if (!make_room_for_crumb(head, glue.len + value.len))
 		return -ENOMEM;
-	memcpy(joined, first->value.ptr, first->value.len);
-	memcpy(joined + first->value.len, "; ", 2);
-	memcpy(joined + first->value.len + 2, value.ptr, value.len);
-	first->value = slice_of(joined, first->value.len + 2 + value.len);
+	if (glue.len)
+		memcpy(head->cookie + head->cookie_length, glue.ptr, glue.len);
+	if (value.len)
+		memcpy(head->cookie + head->cookie_length + glue.len, value.ptr, value.len);
+	head->cookie_length += glue.len + value.len;
+	field = (struct http_field *)(uintptr_t)http_fields_find(&message->fields, FIELD_COOKIE);
+	field->value = slice_of(head->cookie, head->cookie_length);
 	return 0;
 }
 
@@ -118,7 +143,7 @@ static int add_regular(struct h2_head *head, struct slice name, struct slice val
 		return refuse(head, 400, "a field value with a byte that may not be in one");
 	if (is_of_one_hop(id))
 		return refuse(head, 400, "a field of one connection, in HTTP/2");
-	if (id == FIELD_TE) {
+	if (id == FIELD_TE && head->is_request && !head->is_trailer) {
 		if (!slice_equal_nocase(value, SLICE_LITERAL("trailers")))
 			return refuse(head, 400, "te with something else than trailers");
 		message->te_trailers = true;
@@ -259,8 +284,8 @@ static int read_method(struct h2_head *head)
 	}
 	if (!head->protocol.ptr)
 		return refuse(head, 405, "CONNECT, where there is already a tunnel");
-	if (!http_is_token(head->protocol))
-		return refuse(head, 400, "a :protocol that is not a token");
+	if (!slice_equal_nocase(head->protocol, SLICE_LITERAL("websocket")))
+		return refuse(head, 501, "CONNECT for a protocol other than WebSocket");
 	/* RFC 8441: what is GET and Upgrade in HTTP/1.1. */
 	message->method = SLICE_LITERAL("GET");
 	message->upgrade = head->protocol;
@@ -320,6 +345,10 @@ int h2_head_finish_response(struct h2_head *head, struct slice method, bool ends
 	message->status = (int)status;
 	message->bodiless = http_response_is_bodiless(message->status, method) || ends;
 	rc = read_length(head, ends);
+	/* In HTTP/1.1 the next response would be taken for the body. */
+	if (rc == 0 && ends && message->body == HTTP_BODY_SIZED && message->body_bytes > 0 &&
+	    !http_response_is_bodiless(message->status, method))
+		return refuse(head, 502, "a Content-Length without a body");
 	if (rc == 0 && message->bodiless && message->body == HTTP_BODY_STREAM)
 		message->body = HTTP_BODY_NONE;
 	if (rc == 0 && message->body == HTTP_BODY_SIZED &&

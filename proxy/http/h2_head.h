@@ -6,8 +6,8 @@
  * Refused: pseudo-fields that are missing, repeated, unknown or behind others; names that are not
  * lower-case tokens; fields of one hop; values with control bytes or with space at their ends; a
  * :path that does not begin with "/"; an :authority that differs from Host; a Content-Length that
- * is not one plain number, or not that of the body (nghttp2 counts); "te" other than "trailers";
- * trailers that may not be. Cookie fields are joined to one (section 8.2.3).
+ * is not one plain number, or not that of the body (the session counts); "te" other than
+ * "trailers"; trailers that may not be. Cookie fields are joined to one (section 8.2.3).
  */
 #ifndef PROXY_HTTP_H2_HEAD_H
 #define PROXY_HTTP_H2_HEAD_H
@@ -23,7 +23,10 @@ struct h2_head {
 	bool is_trailer;
 	bool saw_regular; /* pseudo-fields must stand before all others */
 	size_t bytes;
-	size_t cookies;
+	bool has_cookie;
+	char *cookie; /* its crumbs, joined */
+	size_t cookie_length;
+	size_t cookie_room;
 	struct slice method;
 	struct slice scheme;
 	struct slice authority;

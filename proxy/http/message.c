@@ -30,6 +30,7 @@ static const struct {
 	{SLICE_LITERAL("proxy-connection"), FIELD_PROXY_CONNECTION},
 	{SLICE_LITERAL("range"), FIELD_RANGE},
 	{SLICE_LITERAL("repr-digest"), FIELD_REPR_DIGEST},
+	{SLICE_LITERAL("sallyport-verdict"), FIELD_SALLYPORT_VERDICT},
 	{SLICE_LITERAL("set-cookie"), FIELD_SET_COOKIE},
 	{SLICE_LITERAL("signature-input"), FIELD_SIGNATURE_INPUT},
 	{SLICE_LITERAL("te"), FIELD_TE},

@@ -83,30 +83,50 @@ static size_t limit_of(struct slice text, size_t start)
 								      : text.len;
 }
 
+static void search_text(struct search *search)
+{
+	const struct finder *finder = search->finder;
+	struct slice text = search->text, searched = text;
+	struct scan_hit head;
+	size_t at = search->from;
+
+	searched.len = limit_of(text, search->before);
+	while (!search->found && scanner_find(finder->scanner, searched, at, &head)) {
+		search_heads(search, head.start);
+		at = head.start + 1;
+	}
+	if (search->found)
+		searched.len = limit_of(text, search->best.start);
+	for (at = next_mark(searched, search->from); at < searched.len;
+	     at = next_mark(searched, at + 1)) {
+		if (is_of_no_form(&finder->index, searched, at))
+			continue;
+		search_mark(search, at);
+		if (search->found)
+			searched.len = limit_of(text, search->best.start);
+	}
+}
+
+/* What the end of the text, which is not empty, leaves open, but for the marks. */
+static void search_end(struct search *search)
+{
+	struct slice text = search->text;
+
+	search_leave_open(search, text.len, 0);
+	/* The other half of a line break may follow. */
+	if (text.ptr[text.len - 1] == '\r')
+		search_mark(search, text.len - 1);
+}
+
 bool finder_find_before(const struct finder *finder, struct slice text, size_t from, size_t before,
 			bool whole, struct find_hit *hit)
 {
 	struct search search = {
 		.finder = finder, .text = text, .from = from, .before = before, .whole = whole};
-	struct slice searched = slice_first(text, limit_of(text, before));
-	struct scan_hit head;
-	size_t at = from;
 
 	if (finder->count == 0)
 		return false;
-	while (!search.found && scanner_find(finder->scanner, searched, at, &head)) {
-		search_heads(&search, head.start);
-		at = head.start + 1;
-	}
-	if (search.found)
-		searched.len = limit_of(text, search.best.start);
-	for (at = next_mark(searched, from); at < searched.len; at = next_mark(searched, at + 1)) {
-		if (is_of_no_form(&finder->index, searched, at))
-			continue;
-		search_mark(&search, at);
-		if (search.found)
-			searched.len = limit_of(text, search.best.start);
-	}
+	search_text(&search);
 	*hit = search.best;
 	return search.found;
 }
@@ -134,7 +154,6 @@ size_t finder_partial(const struct finder *finder, struct slice text)
 
 	if (finder->count == 0 || text.len == 0)
 		return 0;
-	search_leave_open(&search, text.len, 0);
 	first = text.len > reach ? text.len - reach : 0;
 	for (at = first;
 	     finder->longest > FIND_HEAD_BYTES && scanner_find(finder->scanner, text, at, &head);
@@ -142,8 +161,28 @@ size_t finder_partial(const struct finder *finder, struct slice text)
 		search_heads(&search, head.start);
 	for (at = next_mark(text, first); at < text.len; at = next_mark(text, at + 1))
 		search_mark(&search, at);
-	/* The other half of a line break may follow. */
-	if (text.ptr[text.len - 1] == '\r')
-		search_mark(&search, text.len - 1);
+	search_end(&search);
 	return text.len - search.open;
+}
+
+bool finder_look(const struct finder *finder, struct slice text, struct find_hit *hit,
+		 size_t *partial)
+{
+	struct search search = {.finder = finder,
+				.text = text,
+				.before = text.len,
+				.for_open = true,
+				.open = text.len};
+
+	*partial = 0;
+	if (finder->count == 0 || text.len == 0)
+		return false;
+	search_text(&search);
+	if (search.found) {
+		*hit = search.best;
+		return true;
+	}
+	search_end(&search);
+	*partial = text.len - search.open;
+	return false;
 }

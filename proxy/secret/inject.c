@@ -3,49 +3,74 @@
 #include "base/error.h"
 #include "proxy/secret/inject_room.h"
 
+static bool is_pointer(const struct policy_slot *slot, const struct slots_place *place)
+{
+	if (slot->pointer.count != place->pointer_count)
+		return false;
+	for (size_t i = 0; i < place->pointer_count; i++) {
+		if (!slice_equal(slot->pointer.tokens[i], place->pointer[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool is_in_body(enum policy_slot_kind kind)
+{
+	return kind == POLICY_SLOT_FORM || kind == POLICY_SLOT_JSON || kind == POLICY_SLOT_BODY;
+}
+
+static bool is_slot(const struct policy_slot *slot, const struct slots_place *place)
+{
+	if (slot->kind == POLICY_SLOT_BODY)
+		return is_in_body(place->kind);
+	if (slot->kind != place->kind)
+		return false;
+	switch (slot->kind) {
+	case POLICY_SLOT_HEADER:
+		return slice_equal_nocase(slot->name, place->name);
+	case POLICY_SLOT_BASIC_USER:
+	case POLICY_SLOT_BASIC_PASSWORD:
+		return slice_equal_nocase(SLICE_LITERAL("Authorization"), place->name);
+	case POLICY_SLOT_COOKIE:
+	case POLICY_SLOT_QUERY:
+	case POLICY_SLOT_FORM:
+		return slice_equal(slot->name, place->name);
+	case POLICY_SLOT_JSON:
+		return is_pointer(slot, place);
+	case POLICY_SLOT_WS:
+		return !slot->has_pointer || is_pointer(slot, place);
+	default:
+		return slot->kind == POLICY_SLOT_PATH;
+	}
+}
+
+const struct policy_use *secret_plan_find_use(const struct secret_plan *plan,
+					      const struct secret_entry *entry,
+					      const struct slots_place *place)
+{
+	for (size_t i = 0; i < plan->use_count; i++) {
+		const struct policy_use *use = plan->uses[i];
+
+		if (use->secret == entry->policy && is_slot(&use->slot, place))
+			return use;
+	}
+	return NULL;
+}
+
 int secret_plan_begin(struct secret_plan *plan, const struct policy *policy,
 		      const struct policy_request *request)
 {
 	size_t count = policy_find_uses(policy, request, plan->uses, SECRET_USES_MAX);
 
 	plan->item_count = 0;
+	plan->body_may_get = false;
 	plan->use_count = count > SECRET_USES_MAX ? 0 : count;
-	return count > SECRET_USES_MAX ? ERROR_LIMIT : 0;
-}
-
-static bool is_slot(const struct policy_slot *slot, enum policy_slot_kind kind, struct slice name)
-{
-	if (slot->kind != kind)
-		return false;
-	switch (kind) {
-	case POLICY_SLOT_HEADER:
-		return slice_equal_nocase(slot->name, name);
-	case POLICY_SLOT_BASIC_USER:
-	case POLICY_SLOT_BASIC_PASSWORD:
-		return slice_equal_nocase(SLICE_LITERAL("Authorization"), name);
-	case POLICY_SLOT_COOKIE:
-	case POLICY_SLOT_QUERY:
-	case POLICY_SLOT_FORM:
-		return slice_equal(slot->name, name);
-	case POLICY_SLOT_PATH:
-	case POLICY_SLOT_BODY:
-		return true;
-	default:
-		return false;
-	}
-}
-
-const struct policy_use *secret_plan_find_use(const struct secret_plan *plan,
-					      const struct secret_entry *entry,
-					      enum policy_slot_kind kind, struct slice name)
-{
 	for (size_t i = 0; i < plan->use_count; i++) {
-		const struct policy_use *use = plan->uses[i];
+		enum policy_slot_kind kind = plan->uses[i]->slot.kind;
 
-		if (use->secret == entry->policy && is_slot(&use->slot, kind, name))
-			return use;
+		plan->body_may_get |= is_in_body(kind) || kind == POLICY_SLOT_WS;
 	}
-	return NULL;
+	return count > SECRET_USES_MAX ? ERROR_LIMIT : 0;
 }
 
 int secret_plan_add(struct secret_plan *plan, const struct secret_entry *entry,
@@ -65,8 +90,7 @@ enum slots_verdict planner_judge(void *owner, const struct secret_entry *entry,
 				 const struct slots_place *place)
 {
 	struct planner *planner = owner;
-	const struct policy_use *use = secret_plan_find_use(planner->plan, entry, place->kind,
-							    place->name);
+	const struct policy_use *use = secret_plan_find_use(planner->plan, entry, place);
 	int rc;
 
 	if (place->disguised) {
@@ -83,6 +107,24 @@ enum slots_verdict planner_judge(void *owner, const struct secret_entry *entry,
 		return SLOTS_KEEP;
 	planner->strips = true;
 	return SLOTS_TAKE_OUT;
+}
+
+enum slots_verdict secret_plan_judge(void *owner, const struct secret_entry *entry,
+				     const struct slots_place *place)
+{
+	struct secret_plan *plan = owner;
+	const struct policy_use *use = secret_plan_find_use(plan, entry, place);
+	enum secret_action action;
+
+	if (use && !place->disguised)
+		return secret_plan_add(plan, entry, use, NULL) < 0 ? SLOTS_REFUSE : SLOTS_PUT_IN;
+	if (place->disguised)
+		action = secret_plan_note_disguised(plan, entry, SECRET_IN_BODY);
+	else
+		action = secret_plan_note(plan, entry, SECRET_IN_BODY);
+	if (action == SECRET_STRIPPED)
+		return SLOTS_TAKE_OUT;
+	return action == SECRET_PASSED ? SLOTS_KEEP : SLOTS_REFUSE;
 }
 
 struct slots_owner planner_owner(struct planner *planner)
@@ -147,6 +189,8 @@ int secret_plan_make(const struct secret_store *store, struct http_message *mess
 
 	if (store->count == 0)
 		return 0;
+	if (message->body == HTTP_BODY_NONE && message->upgrade.len == 0)
+		plan->body_may_get = false;
 	planner.place = SECRET_IN_QUERY;
 	rc = planner_settle(&planner, slots_rewrite_query, &message->query);
 	return rc < 0 ? rc : fields_plan(&planner, message);
@@ -189,10 +233,11 @@ static bool list_set(const struct secret_plan *plan, size_t index, struct secret
 
 bool secret_plan_list(const struct secret_plan *plan, size_t index, struct secret_put *put)
 {
-	const struct secret_item *item = &plan->items[index];
+	const struct secret_item *item;
 
 	if (index >= plan->item_count)
 		return list_set(plan, index - plan->item_count, put);
+	item = &plan->items[index];
 	*put = (struct secret_put){item->entry->policy, item->use->slot.text};
 	return true;
 }
@@ -202,7 +247,7 @@ enum slots_verdict applier_judge(void *owner, const struct secret_entry *entry,
 {
 	const struct applier *applier = owner;
 	const struct secret_plan *plan = applier->plan;
-	const struct policy_use *use = secret_plan_find_use(plan, entry, place->kind, place->name);
+	const struct policy_use *use = secret_plan_find_use(plan, entry, place);
 
 	for (size_t i = 0; use && !place->disguised && i < plan->item_count; i++) {
 		if (plan->items[i].use == use && plan->items[i].field == applier->field)

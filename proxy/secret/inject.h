@@ -25,6 +25,7 @@
 #include "policy/match.h"
 #include "proxy/http/message.h"
 #include "proxy/secret/misuse.h"
+#include "proxy/secret/slots.h"
 
 enum {
 	SECRET_ITEMS_MAX = 16,
@@ -54,6 +55,7 @@ struct secret_plan {
 	size_t use_count;
 	struct secret_item items[SECRET_ITEMS_MAX];
 	size_t item_count;
+	bool body_may_get; /* a slot of the body, or of a WebSocket's messages, is among the uses */
 	const struct policy_rule *rule;		 /* whose fields are set, or NULL */
 	struct slice set_slots[POLICY_SETS_MAX]; /* "set Authorization" */
 	struct secret_misuse misuses[SECRET_MISUSES_MAX];
@@ -95,21 +97,27 @@ int secret_plan_make(const struct secret_store *store, struct http_message *mess
 int secret_plan_trailers(const struct secret_store *store, struct http_fields *trailers,
 			 struct arena *arena, struct secret_plan *plan);
 
-/* The use for ENTRY in a slot of KIND and NAME (or, for json and ws, the pointer of COUNT TOKENS)
- * in this request, or NULL. */
+/* The use for ENTRY where PLACE is, in this request, or NULL. In a body that is "body" too. */
 const struct policy_use *secret_plan_find_use(const struct secret_plan *plan,
 					      const struct secret_entry *entry,
-					      enum policy_slot_kind kind, struct slice name);
+					      const struct slots_place *place);
+
+/* A judge (slots.h) for bodies and messages of WebSockets, whose owner is the plan: what is bound
+ * to its place goes in, and is listed from then on; the rest is a misuse. When it refuses, the
+ * plan's refusal says why; if there is none, there are more secrets than are supported. */
+enum slots_verdict secret_plan_judge(void *plan, const struct secret_entry *entry,
+				     const struct slots_place *place);
 
 /* ENTRY is put in by USE: into the field whose name is at FIELD, or elsewhere when that is NULL. 0,
  * or ERROR_LIMIT. */
 int secret_plan_add(struct secret_plan *plan, const struct secret_entry *entry,
 		    const struct policy_use *use, const char *field);
 
-/* Whether a real secret goes out with the request, so that it needs a verified leg, and apply. */
+/* Whether a real secret goes out with the request, or may, in its body, so that it needs a verified
+ * leg, and apply. */
 static inline bool secret_plan_has_secrets(const struct secret_plan *plan)
 {
-	return plan->item_count > 0 || plan->rule;
+	return plan->item_count > 0 || plan->rule || plan->body_may_get;
 }
 
 /* The secrets that are put in, from INDEX 0 on; false: there are no more. Of the secret, and how

@@ -3,7 +3,6 @@
 #define PROXY_SECRET_INJECT_ROOM_H
 
 #include "proxy/secret/inject.h"
-#include "proxy/secret/slots.h"
 
 /* While placeholders are sorted: into those that are bound to where they stand, and misuses. */
 struct planner {

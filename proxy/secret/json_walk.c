@@ -319,6 +319,11 @@ bool json_walk_in_string(const struct json_walk *walk)
 	return walk->state == JSON_STRING;
 }
 
+bool json_walk_in_escape(const struct json_walk *walk)
+{
+	return walk->state == JSON_ESCAPE || walk->state == JSON_HEX;
+}
+
 int json_walk_pointer(struct json_walk *walk)
 {
 	if (walk->state != JSON_STRING || walk->in_name || walk->depth > POINTER_TOKENS_MAX)

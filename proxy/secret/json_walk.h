@@ -67,6 +67,9 @@ void json_walk_feed(struct json_walk *walk, struct slice text);
 /* Whether the next byte is a whole character of a string, or the string's end. */
 bool json_walk_in_string(const struct json_walk *walk);
 
+/* Whether the next byte is in an escape. */
+bool json_walk_in_escape(const struct json_walk *walk);
+
 /* The next byte is in a string that is a value, at the pointer whose tokens are then
  * walk->pointer[], until more is fed: their number. -1 elsewhere, or if it is not known. */
 int json_walk_pointer(struct json_walk *walk);

@@ -150,8 +150,10 @@ static bool take_field(struct multipart_walk *walk, struct slice line, size_t *d
 	value = slice_trim(value);
 	if (colon == 0 || colon == line.len || !http_is_token(name))
 		return false;
-	if (slice_equal_nocase(name, SLICE_LITERAL("Content-Disposition")))
-		return ++*dispositions == 1 && take_disposition(walk, value);
+	if (slice_equal_nocase(name, SLICE_LITERAL("Content-Disposition"))) {
+		++*dispositions;
+		return take_disposition(walk, value);
+	}
 	if (slice_equal_nocase(name, SLICE_LITERAL("Content-Transfer-Encoding")))
 		return is_identity(value);
 	return !slice_equal_nocase(name, SLICE_LITERAL("Content-Type")) ||

@@ -83,27 +83,35 @@ static void consume(struct rewrite *rewrite, struct slice *in, size_t len)
 }
 
 /* False: OUT is full. */
-static bool write_instead(struct rewrite *rewrite, struct writer *out)
+static bool write_encoded(struct rewrite *rewrite, struct writer *out)
 {
 	struct slice *rest = &rewrite->instead;
+	char unit[REWRITE_UNIT_MAX_BYTES];
 
-	if (!rewrite->encode) {
-		struct slice part = slice_first(*rest, writer_room(out));
-
-		writer_bytes(out, part);
-		*rest = slice_from(*rest, part.len);
-		return rest->len == 0;
-	}
 	while (rest->len) {
-		char unit[REWRITE_UNIT_MAX_BYTES];
 		size_t len = rewrite->encode((unsigned char)rest->ptr[0], unit);
 
 		if (len > writer_room(out))
-			return false;
+			break;
 		writer_bytes(out, slice_of(unit, len));
 		*rest = slice_from(*rest, 1);
 	}
-	return true;
+	explicit_bzero(unit, sizeof(unit));
+	return rest->len == 0;
+}
+
+static bool write_instead(struct rewrite *rewrite, struct writer *out)
+{
+	struct slice *rest = &rewrite->instead, part;
+
+	if (rest->len == 0)
+		return true;
+	if (rewrite->encode)
+		return write_encoded(rewrite, out);
+	part = slice_first(*rest, writer_room(out));
+	writer_bytes(out, part);
+	*rest = slice_from(*rest, part.len);
+	return rest->len == 0;
 }
 
 static int let_pass(struct rewrite *rewrite, struct slice *in, struct writer *out)
@@ -170,13 +178,28 @@ static int meet(struct rewrite *rewrite, struct slice *in, const struct find_hit
 	return rc < 0 ? rc : 0;
 }
 
+/* The first hit in VIEW. If there is none, it is known then what is sure. */
+static bool find_first(struct rewrite *rewrite, struct slice view, bool whole, struct find_hit *hit)
+{
+	size_t partial;
+
+	if (whole || rewrite->seen == view.len)
+		return finder_find(rewrite->finder, view, 0, whole, hit);
+	if (finder_look(rewrite->finder, view, hit, &partial))
+		return true;
+	rewrite->seen = view.len;
+	rewrite->sure = view.len - partial;
+	return false;
+}
+
 /* Says of the front of VIEW that it goes on, or deals with a hit there. WHOLE: nothing follows. */
 static int look(struct rewrite *rewrite, struct slice *in, struct slice view, bool whole)
 {
-	size_t sure = sure_of(rewrite, view, whole);
 	struct find_hit hit;
+	bool found = find_first(rewrite, view, whole, &hit);
+	size_t sure = sure_of(rewrite, view, whole);
 
-	if (!finder_find(rewrite->finder, view, 0, whole, &hit) || hit.start >= sure)
+	if (!found || hit.start >= sure)
 		rewrite->clean = sure;
 	else if (hit.start > 0)
 		rewrite->clean = hit.start;

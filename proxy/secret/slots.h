@@ -9,8 +9,7 @@
  * Stages (http/stage.h) rewrite bodies in streams. They follow the syntax of the text, and hold
  * back nothing but what could be the beginning of a placeholder, in whatever form or spelling
  * (find.h). What they cannot follow, because it is not of the syntax or passes a bound, has no
- * slots from there on, and is still looked at: placeholders in it are asked about as standing
- * nowhere.
+ * slots by name or pointer from there on, and is still looked at.
  */
 #ifndef PROXY_SECRET_SLOTS_H
 #define PROXY_SECRET_SLOTS_H
@@ -75,21 +74,22 @@ int slots_rewrite_text(const struct slots_owner *owner, const struct slots_place
 
 /* Stages for bodies. OWNER must outlive them; it is asked about each placeholder in the order of
  * the bytes. What is refused fails with ERROR_DENIED. All but the placeholders stays byte for byte.
- * NULL without memory. A judge that puts a value in where PLACE is disguised is not obeyed: that
- * fails too. */
+ * Where no narrower slot stands, the place is POLICY_SLOT_BODY (of a message, POLICY_SLOT_WS
+ * without a pointer). A judge that puts a value in where PLACE is disguised is not obeyed: that
+ * fails too. NULL without memory. */
 
 /* JSON (RFC 8259). A placeholder in a string that is a value, or a part of it, stands at the
- * pointer of that value; one in a name, or not in a string, stands nowhere. KIND: POLICY_SLOT_JSON,
- * or for a message of a WebSocket POLICY_SLOT_WS. JSON's own escapes are no disguise. */
+ * pointer of that value, in the slot KIND: POLICY_SLOT_JSON, or for a message of a WebSocket
+ * POLICY_SLOT_WS. JSON's own escapes are no disguise. */
 struct stage *slots_json_stage(const struct slots_owner *owner, enum policy_slot_kind kind);
 
-/* application/x-www-form-urlencoded. Percent-encoding is no disguise. A field with a bare ";" in
- * it, which some take for "&", has no slot. */
+/* application/x-www-form-urlencoded. Percent-encoding is no disguise. In a field with a bare ";" in
+ * it, which some take for "&", no slot of its name stands. */
 struct stage *slots_form_stage(const struct slots_owner *owner);
 
-/* multipart/form-data (RFC 7578). A placeholder in a part stands in the slot "form" of its name;
- * in a file, in POLICY_SLOT_BODY; in the head of a part, or in a part that not everybody reads
- * alike (with a transfer encoding, with several names), nowhere. */
+/* multipart/form-data (RFC 7578). A placeholder in a part stands in the slot "form" of its name,
+ * but not in a file, nor in a part that not everybody reads alike (with a transfer encoding, with
+ * several names). */
 struct stage *slots_multipart_stage(const struct slots_owner *owner, struct slice boundary);
 
 /* Any other body, or message of a WebSocket: KIND, POLICY_SLOT_BODY or POLICY_SLOT_WS, everywhere.

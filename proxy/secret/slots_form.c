@@ -3,12 +3,13 @@
  * between them, a name and a value with "=" between them, both percent-encoded, "+" being a space.
  *
  * Some parsers take ";" for "&". A field with a bare one in its name, or in its value before a
- * placeholder, is another field to them: it has no slot.
+ * placeholder, is another field to them: there is no slot of its name.
  */
 #include <stdlib.h>
 
 #include "base/list.h"
 #include "policy/slot.h"
+#include "proxy/secret/percent.h"
 #include "proxy/secret/slots_stage.h"
 
 struct form_stage {
@@ -110,57 +111,21 @@ static int pass(struct rewrite *rewrite, struct slice bytes)
 	return 0;
 }
 
-static bool reads_as(struct slice text, struct slice wanted)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < wanted.len; i++) {
-		int high, low;
-		char c;
-
-		if (at == text.len)
-			return false;
-		c = text.ptr[at++];
-		if (c == '+') {
-			c = ' ';
-		} else if (c == '%') {
-			high = text.len - at < 2 ? -1 : ascii_hex_value(text.ptr[at]);
-			low = text.len - at < 2 ? -1 : ascii_hex_value(text.ptr[at + 1]);
-			if (high < 0 || low < 0)
-				return false;
-			c = (char)(high << 4 | low);
-			at += 2;
-		}
-		if (c != wanted.ptr[i])
-			return false;
-	}
-	return at == text.len;
-}
-
-/* All but what the URL standard leaves (section 5.2); a space is %20, which everybody reads. */
+/* A space is %20, which everybody reads. */
 static size_t encode(unsigned char c, char out[REWRITE_UNIT_MAX_BYTES])
 {
-	static const char digits[] = "0123456789ABCDEF";
-
-	if (ascii_is_alnum((char)c) || c == '*' || c == '-' || c == '.' || c == '_') {
-		out[0] = (char)c;
-		return 1;
-	}
-	out[0] = '%';
-	out[1] = digits[c >> 4];
-	out[2] = digits[c & 15];
-	return 3;
+	return percent_encode((char)c, percent_is_unreserved, out);
 }
 
 static int meet(struct rewrite *rewrite, const struct find_hit *hit, struct slice text, size_t span)
 {
 	struct form_stage *stage = form_stage_of(rewrite);
-	struct slots_place place = {.kind = POLICY_SLOT_COUNT, .name = SLICE_EMPTY};
+	struct slots_place place = {.kind = POLICY_SLOT_BODY, .name = SLICE_EMPTY};
 	int rc;
 
 	/* Behind a percent sign, what looks like the placeholder is another byte's digits. */
-	place.disguised = stage->digits ||
-			  !reads_as(slice_first(text, span), slots_placeholder(&stage->base, hit));
+	place.disguised = stage->digits || !percent_reads_as(slice_first(text, span), true,
+							     slots_placeholder(&stage->base, hit));
 	if (stage->in_value && stage->known) {
 		place.kind = POLICY_SLOT_FORM;
 		place.name = slice_of(stage->name, stage->name_bytes);

@@ -7,7 +7,8 @@
 
 struct json_stage {
 	struct slots_stage base;
-	enum policy_slot_kind kind;
+	enum policy_slot_kind kind;	 /* of values at a pointer */
+	enum policy_slot_kind elsewhere; /* of all else */
 	struct json_walk walk;
 };
 
@@ -47,13 +48,15 @@ static int meet(struct rewrite *rewrite, const struct find_hit *hit, struct slic
 {
 	struct json_stage *stage = json_stage_of(rewrite);
 	struct slice placeholder = slots_placeholder(&stage->base, hit);
-	struct slots_place place = {.kind = POLICY_SLOT_COUNT, .name = SLICE_EMPTY};
+	struct slots_place place = {.kind = stage->elsewhere, .name = SLICE_EMPTY};
 	bool in_string = json_walk_in_string(&stage->walk);
 	int count = json_walk_pointer(&stage->walk), rc;
 
 	text = slice_first(text, span);
-	place.disguised = in_string ? !json_reads_as(text, placeholder)
-				    : !slice_equal(text, placeholder);
+	/* Behind a backslash, what looks like the placeholder is another character's. */
+	place.disguised = json_walk_in_escape(&stage->walk) ||
+			  !(in_string ? json_reads_as(text, placeholder)
+				      : slice_equal(text, placeholder));
 	if (count >= 0) {
 		place.kind = stage->kind;
 		place.pointer = stage->walk.pointer;
@@ -88,6 +91,7 @@ struct stage *slots_json_stage(const struct slots_owner *owner, enum policy_slot
 		return NULL;
 	slots_stage_init(&stage->base, &ops, &rewrite_ops, owner);
 	stage->kind = kind;
+	stage->elsewhere = kind == POLICY_SLOT_WS ? POLICY_SLOT_WS : POLICY_SLOT_BODY;
 	json_walk_init(&stage->walk);
 	return &stage->base.rewrite.stage;
 }

@@ -25,14 +25,12 @@ static int meet(struct rewrite *rewrite, const struct find_hit *hit, struct slic
 {
 	struct multipart_stage *stage = multipart_stage_of(rewrite);
 	struct multipart_walk *walk = &stage->walk;
-	struct slots_place place = {.kind = POLICY_SLOT_COUNT, .name = SLICE_EMPTY};
+	struct slots_place place = {.kind = POLICY_SLOT_BODY, .name = SLICE_EMPTY};
 	int rc;
 
 	place.disguised = !slice_equal(slice_first(text, span),
 				       slots_placeholder(&stage->base, hit));
-	if (walk->state == MULTIPART_PART && walk->known && walk->is_file) {
-		place.kind = POLICY_SLOT_BODY;
-	} else if (walk->state == MULTIPART_PART && walk->known) {
+	if (walk->state == MULTIPART_PART && walk->known && !walk->is_file) {
 		place.kind = POLICY_SLOT_FORM;
 		place.name = slice_of(walk->name, walk->name_bytes);
 	}

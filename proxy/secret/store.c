@@ -1,5 +1,7 @@
 #include "proxy/secret/store.h"
 
+#include <stdlib.h>
+
 #include "policy/slot.h"
 
 enum { TEXTS_MAX_BYTES = 4 << 20 };
@@ -16,6 +18,8 @@ void secret_store_free(struct secret_store *store)
 	scanner_free(store->scanner);
 	finder_free(store->finder);
 	locked_free(&store->values);
+	locked_free(&store->captured_values);
+	free(store->captured_placeholders);
 	arena_free(&store->texts);
 	*store = (struct secret_store){0};
 }
@@ -61,19 +65,43 @@ int secret_store_add(struct secret_store *store, const struct policy_secret *sec
 	return 0;
 }
 
-int secret_store_seal(struct secret_store *store, struct error *err)
+int secret_store_index(struct secret_store *store, struct error *err)
 {
-	struct slice *patterns = arena_calloc(&store->texts, store->count + 1, sizeof(*patterns));
+	struct slice patterns[POLICY_SECRETS_MAX + SECRET_CAPTURED_MAX];
 
-	if (!patterns)
-		return error_set_code(err, -ENOMEM, "cannot prepare the secrets");
 	for (size_t i = 0; i < store->count; i++)
 		patterns[i] = store->entries[i].placeholder;
+	store->finder = NULL;
 	store->scanner = scanner_create(patterns, store->count);
 	if (!store->scanner)
 		return error_set_code(err, -ENOMEM, "cannot prepare the secrets");
 	return finder_create(patterns, store->count, FORMS_OF_PLACEHOLDER, false, &store->finder,
 			     err);
+}
+
+static bool captures(const struct secret_store *store)
+{
+	for (size_t i = 0; i < store->count; i++) {
+		if (store->entries[i].policy->capture)
+			return true;
+	}
+	return false;
+}
+
+int secret_store_seal(struct secret_store *store, struct error *err)
+{
+	int rc = 0;
+
+	store->fixed_count = store->count;
+	if (captures(store)) {
+		rc = locked_init(&store->captured_values,
+				 (size_t)SECRET_CAPTURED_MAX * SECRET_CAPTURED_MAX_BYTES, err);
+		store->captured_placeholders = calloc(SECRET_CAPTURED_MAX,
+						      SECRET_CAPTURED_MAX_BYTES);
+		if (rc == 0 && !store->captured_placeholders)
+			rc = error_set_code(err, -ENOMEM, "cannot prepare the secrets");
+	}
+	return rc < 0 ? rc : secret_store_index(store, err);
 }
 
 const struct secret_entry *secret_store_entry(const struct secret_store *store,

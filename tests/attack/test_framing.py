@@ -4,7 +4,7 @@ A raw client inside the sandbox sends each payload over a TLS connection of its 
 byte by the name. What is asserted is the status that comes back, and either that not one byte reached the origin, or that exactly
 the expected, newly written bytes did. The response side is the mirror image: the origin sends, and what the client gets counts.
 
-Not here: P10 (HTTP/2 is not spoken yet, and never chosen by ALPN: test_tls_client_side.py), P13 to P15 (no rule looks into bodies
+Not here: P10 (HTTP/2: test_http2_client_side.py, test_http2_origin_side.py), P13 to P15 (no rule looks into bodies
 yet; a compressed body with a strict secret is in test_secrets.py).
 """
 import re
@@ -506,6 +506,12 @@ class Responses(unittest.TestCase):
         sent = (OK + b"Content-Length: 2\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authenticate: Basic\r\n"
                 b"Upgrade: h2c\r\nAlt-Svc: h3=\":443\"\r\nX: y\r\n\r\nok")
         self.check([(sent, False, OK + b"Content-Length: 2\r\nX: y\r\n\r\nok")])
+
+    def test_P18_a_head_that_our_writer_would_refuse_does_not_let_the_body_pass_for_one(self):
+        """A Host in a response has no meaning, and our writer makes that field by itself."""
+        sent = OK + b"Host: evil.example\r\nContent-Length: %d\r\n\r\n" % len(SECOND.replace(b"S", b"Z").replace(b"smug", b"zmug"))
+        body = SECOND.replace(b"S", b"Z").replace(b"smug", b"zmug")
+        self.check([(sent + body, False, OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)])
 
     def test_P18_an_unasked_response_on_a_kept_connection_is_never_used(self):
         """The origin poisons the pool: it answers, waits, and then sends a response that nobody asked for."""

@@ -62,3 +62,29 @@ def status(pid, field):
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def held(pid, values):
+    """(mapping, its flags, value) wherever a process's memory holds one of VALUES."""
+    found, spans, flags = [], [], {}
+    with open(f"/proc/{pid}/smaps") as maps:
+        for line in maps:
+            if span := re.match(r"([0-9a-f]+)-([0-9a-f]+) (r\S+) \S+ \S+ \S+\s*(.*)", line):
+                spans.append((int(span[1], 16), int(span[2], 16), span[4]))
+                flags[spans[-1][0]] = []
+                current = spans[-1][0]
+            elif re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                current = None
+            elif line.startswith("VmFlags:") and current:
+                flags[current] = line.split()[1:]
+    with open(f"/proc/{pid}/mem", "rb") as memory:
+        for start, end, name in spans:
+            if name in ("[vvar]", "[vsyscall]") or end - start > 1 << 30:
+                continue  # the latter: a sanitizer's shadow
+            try:
+                memory.seek(start)
+                data = memory.read(end - start)
+            except (OSError, ValueError):
+                continue
+            found += [(name or hex(start), flags[start], value) for value in values if value in data]
+    return found

@@ -33,8 +33,9 @@ struct slots_test {
 	struct secret_store store;
 	struct slots_owner owner;
 	enum slots_verdict verdict; /* for KEY where a slot is and nothing disguised; others stay */
-	enum slots_verdict elsewhere; /* for what is in no slot, or disguised */
-	char asked[16 << 10];	      /* "KEY json /a/b; " */
+	enum slots_verdict elsewhere;  /* for the others, and what is disguised */
+	enum policy_slot_kind no_slot; /* the kind that counts as none */
+	char asked[16 << 10];	       /* "KEY json /a/b; " */
 	size_t used;
 };
 
@@ -63,7 +64,7 @@ static inline enum slots_verdict slots_judge_test(void *owner, const struct secr
 						  const struct slots_place *place)
 {
 	struct slots_test *test = owner;
-	bool stands = place->kind != POLICY_SLOT_COUNT && !place->disguised;
+	bool stands = place->kind != test->no_slot && !place->disguised;
 
 	test->used += (size_t)snprintf(test->asked + test->used, sizeof(test->asked) - test->used,
 				       "%s", entry->policy->name);
@@ -81,7 +82,8 @@ static inline void slots_set_up(struct slots_test *test)
 	static const struct slice values[] = {SLICE_LITERAL(SLOTS_VALUE),
 					      SLICE_LITERAL("other-value")};
 
-	*test = (struct slots_test){.verdict = SLOTS_PUT_IN, .elsewhere = SLOTS_KEEP};
+	*test = (struct slots_test){
+		.verdict = SLOTS_PUT_IN, .elsewhere = SLOTS_KEEP, .no_slot = POLICY_SLOT_BODY};
 	if (policy_load_text("test", slice_from_text(slots_policy), &test->policy, &diagnostics) <
 		    0 ||
 	    secret_store_init(&test->store, NULL) < 0)

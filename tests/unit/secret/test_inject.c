@@ -306,6 +306,41 @@ static void what_is_put_in_follows_its_field_when_others_are_taken_out(void **st
 	assert_sent(&f, 1, PLACEHOLDER("PASSING"));
 }
 
+/* Arenas take their memory in large blocks; this one has none to begin with. */
+static int plan_anew(void *context)
+{
+	struct arena before = f.arena;
+	struct http_field fields[2] = {f.message.fields.list[0], f.message.fields.list[1]};
+	struct slice path = f.message.path, query = f.message.query;
+	int rc;
+
+	(void)context;
+	arena_init(&f.arena, 1 << 20);
+	f.message.arena = &f.arena;
+	f.plan = (struct secret_plan){0};
+	rc = secret_plan_begin(&f.plan, f.policy, &f.request);
+	while (rc == 0 && (rc = secret_plan_path(&f.store, &f.message, &f.plan)) == 1)
+		rc = 0;
+	if (rc == 0)
+		rc = secret_plan_make(&f.store, &f.message, &f.plan);
+	arena_free(&f.arena);
+	f.arena = before;
+	f.message.fields.list[0] = fields[0];
+	f.message.fields.list[1] = fields[1];
+	f.message.path = path;
+	f.message.query = query;
+	return rc;
+}
+
+static void running_out_of_memory_is_reported(void **state)
+{
+	(void)state;
+	fixture_request(&f, "GET", "api.example.com", "/v1/%20x", "?a=" PLACEHOLDER("STRIP") "%20");
+	fixture_field(&f, "Authorization", basic("x:" PLACEHOLDER("STRIP")));
+	fixture_field(&f, "X-Strip", PLACEHOLDER("STRIP") PLACEHOLDER("STRIP"));
+	allocation_try_all(plan_anew, NULL, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +362,7 @@ int main(void)
 		cmocka_unit_test(another_sandboxs_placeholder_is_just_text),
 		cmocka_unit_test(malformed_basic_is_left_alone),
 		cmocka_unit_test(what_is_put_in_follows_its_field_when_others_are_taken_out),
+		cmocka_unit_test(running_out_of_memory_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

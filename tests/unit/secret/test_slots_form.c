@@ -22,10 +22,10 @@ static void values_are_put_in_where_they_stand_and_nowhere_else(void **state)
 		{"key=%70h%2fkey%2D012345678%39&", "key=" V "&", "KEY form key; "},
 		{"auth%5Bkey%5D=" P "&a+b%20c=" P, "auth%5Bkey%5D=" V "&a+b%20c=" V,
 		 "KEY form auth[key]; KEY form a b c; "},
-		{"=" P "&&" P "&a=" P, "=" V "&&" P "&a=" V, "KEY form ; KEY none; KEY form a; "},
+		{"=" P "&&" P "&a=" P, "=" V "&&" P "&a=" V, "KEY form ; KEY body; KEY form a; "},
 		/* In a name. */
-		{P "=" P, P "=" V, "KEY none; KEY form " P "; "},
-		{"a" P, "a" P, "KEY none; "},
+		{P "=" P, P "=" V, "KEY body; KEY form " P "; "},
+		{"a" P, "a" P, "KEY body; "},
 		/* In disguise (threat S8). */
 		{"a=ph%252Fkey-0123456789", "a=ph%252Fkey-0123456789", "KEY form a disguised; "},
 		{"a=ph\\/key-0123456789", "a=ph\\/key-0123456789", "KEY form a disguised; "},
@@ -37,11 +37,11 @@ static void values_are_put_in_where_they_stand_and_nowhere_else(void **state)
 		 "KEY form a disguised; "},
 		/* Some take ";" for "&": then it is another field. */
 		{"key=x;other=" P "&key=" P ";x", "key=x;other=" P "&key=" V ";x",
-		 "KEY none; KEY form key; "},
-		{"x;key=" P, "x;key=" P, "KEY none; "},
+		 "KEY body; KEY form key; "},
+		{"x;key=" P, "x;key=" P, "KEY body; "},
 		/* Names that are no names. */
 		{"k%ey=" P "&k%e=" P "&k%=" P "&key=%" P, "k%ey=" P "&k%e=" P "&k%=" P "&key=%" P,
-		 "KEY none; KEY none; KEY none; KEY form key disguised; "},
+		 "KEY body; KEY body; KEY body; KEY form key disguised; "},
 		{"", "", ""},
 	};
 	struct slots_test test;
@@ -61,7 +61,7 @@ static void names_are_bounded(void **state)
 	(void)state;
 	slots_set_up(&test);
 	for (size_t length = 255; length <= 257; length++) {
-		char text[600], asked[300] = "KEY none; ";
+		char text[600], asked[300] = "KEY body; ";
 		struct buffer out;
 		size_t used = length;
 
@@ -85,7 +85,7 @@ static void what_is_taken_out_or_refused_is_gone(void **state)
 	slots_set_up(&test);
 	test.verdict = test.elsewhere = SLOTS_TAKE_OUT;
 	slots_assert(&test, make, SLICE_LITERAL("a" P "b=" P "&c=x" P "y&" P),
-		     SLICE_LITERAL("ab=&c=xy&"), "KEY none; KEY form ab; KEY form c; KEY none; ");
+		     SLICE_LITERAL("ab=&c=xy&"), "KEY body; KEY form ab; KEY form c; KEY body; ");
 	test.verdict = SLOTS_REFUSE;
 	slots_assert_refused(&test, make, SLICE_LITERAL("a=b&c=" P));
 	test.elsewhere = SLOTS_PUT_IN;

@@ -29,9 +29,11 @@ static void values_are_put_in_where_they_stand_and_nowhere_else(void **state)
 		{"[\"ph\\/key-\\u00301\\u00323456789\"]", "[\"" V "\"]", "KEY json /0; "},
 		{"[\"\\\\" P "\\n" P "\"]", "[\"\\\\" V "\\n" V "\"]",
 		 "KEY json /0; KEY json /0; "},
+		{"[\"\\" P "\", \"\\u" P "\"]", "[\"\\" P "\", \"\\u" P "\"]",
+		 "KEY body disguised; KEY body; "},
 		/* In a name, and outside of strings. */
-		{"{\"" P "\": \"" P "\"}", "{\"" P "\": \"" V "\"}", "KEY none; KEY json /" P "; "},
-		{"[" P ", \"" P "\"]", "[" P ", \"" P "\"]", "KEY none; KEY none; "},
+		{"{\"" P "\": \"" P "\"}", "{\"" P "\": \"" V "\"}", "KEY body; KEY json /" P "; "},
+		{"[" P ", \"" P "\"]", "[" P ", \"" P "\"]", "KEY body; KEY body; "},
 		{"{\"a\":\"" SLOTS_OTHER "\"}", "{\"a\":\"" SLOTS_OTHER "\"}", "OTHER json /a; "},
 		/* In disguise (threat S8). */
 		{"[\"ph%2Fkey-0123456789\"]", "[\"ph%2Fkey-0123456789\"]",
@@ -52,7 +54,7 @@ static void values_are_put_in_where_they_stand_and_nowhere_else(void **state)
 		 "KEY json /0 disguised; "},
 		/* No JSON any more: nothing stands there, but it is found. */
 		{"{\"a\":\"" P "\",'b':\"" P "\"}", "{\"a\":\"" V "\",'b':\"" P "\"}",
-		 "KEY json /a; KEY none; "},
+		 "KEY json /a; KEY body; "},
 		{"", "", ""},
 		{"{}", "{}", ""},
 	};
@@ -65,6 +67,12 @@ static void values_are_put_in_where_they_stand_and_nowhere_else(void **state)
 			     slice_from_text(rows[i].expected), rows[i].asked);
 	slots_assert(&test, make_message, SLICE_LITERAL("{\"t\": \"" P "\"}"),
 		     SLICE_LITERAL("{\"t\": \"" V "\"}"), "KEY ws /t; ");
+	/* What is no value of JSON is text of the message. */
+	slots_assert(&test, make_message, SLICE_LITERAL("{\"" P "\": auth " P "}"),
+		     SLICE_LITERAL("{\"" V "\": auth " V "}"), "KEY ws; KEY ws; ");
+	test.elsewhere = SLOTS_PUT_IN;
+	slots_assert(&test, make, SLICE_LITERAL("{\"" P "\": auth " P "}"),
+		     SLICE_LITERAL("{\"" V "\": auth " V "}"), "KEY body; KEY body; ");
 	slots_tear_down(&test);
 }
 
@@ -100,15 +108,21 @@ static void what_is_taken_out_leaves_the_syntax_as_the_origin_sees_it(void **sta
 	slots_assert(&test, make,
 		     SLICE_LITERAL("{\"x" P "y\": [\"" P "\", \"a" P "b\"], \"" P "c\":\"" P "\"}"),
 		     SLICE_LITERAL("{\"xy\": [\"\", \"ab\"], \"c\":\"\"}"),
-		     "KEY none; KEY json /xy/0; KEY json /xy/1; KEY none; KEY json /c; ");
+		     "KEY body; KEY json /xy/0; KEY json /xy/1; KEY body; KEY json /c; ");
 	/* A backslash before it goes with what follows it. */
 	slots_assert(&test, make, SLICE_LITERAL("[\"\\" P "\\\", \"" P "\"]"),
-		     SLICE_LITERAL("[\"\\\\\", \"\"]"), "KEY none; KEY json /1; ");
+		     SLICE_LITERAL("[\"\\\\\", \"\"]"), "KEY body disguised; KEY json /1; ");
 	/* Put in where it is no string's, it is escaped all the same; nothing is known behind it.
 	 */
 	test.verdict = test.elsewhere = SLOTS_PUT_IN;
 	slots_assert(&test, make, SLICE_LITERAL("[" P ", \"" P "\"]"),
-		     SLICE_LITERAL("[" V ", \"" V "\"]"), "KEY none; KEY none; ");
+		     SLICE_LITERAL("[" V ", \"" V "\"]"), "KEY body; KEY body; ");
+	slots_assert(&test, make, SLICE_LITERAL("[" P " \"" P "\"]"),
+		     SLICE_LITERAL("[" V " \"" V "\"]"), "KEY body; KEY body; ");
+	/* Put into a name: it is not known any more. */
+	slots_assert(&test, make, SLICE_LITERAL("{\"" P "\": \"" P "\", \"a\": \"" P "\"}"),
+		     SLICE_LITERAL("{\"" V "\": \"" V "\", \"a\": \"" V "\"}"),
+		     "KEY body; KEY body; KEY json /a; ");
 	slots_tear_down(&test);
 }
 

@@ -20,6 +20,11 @@ static struct stage *make_dashes(const struct slots_test *test)
 	return slots_multipart_stage(&test->owner, SLICE_LITERAL("----a--"));
 }
 
+static struct stage *make_overlap(const struct slots_test *test)
+{
+	return slots_multipart_stage(&test->owner, SLICE_LITERAL("x---y"));
+}
+
 struct row {
 	const char *text, *expected, *asked;
 };
@@ -48,7 +53,7 @@ static void values_are_put_in_where_they_stand(void **state)
 					"Content-Type: text/plain; charset=utf-8" N N P END,
 		 "preamble" N KEY() V N "--xYz \t" N
 					"content-disposition:FORM-data;  filename=a ;NAME=b" N
-					"Content-Type: text/plain; charset=utf-8" N N V END,
+					"Content-Type: text/plain; charset=utf-8" N N P END,
 		 "KEY form key; KEY body; "},
 		{KEY("Content-Transfer-Encoding: 8BIT" N) P END,
 		 KEY("Content-Transfer-Encoding: 8BIT" N) V END, "KEY form key; "},
@@ -59,7 +64,7 @@ static void values_are_put_in_where_they_stand(void **state)
 		/* What only begins as a delimiter does. */
 		{KEY() "--" N "--xY" N "\r--xy" N "-" P END,
 		 KEY() "--" N "--xY" N "\r--xy" N "-" V END, "KEY form key; "},
-		{KEY() END KEY() P, NULL, "KEY none; "},
+		{KEY() END KEY() P, NULL, "KEY body; "},
 	};
 
 	(void)state;
@@ -69,12 +74,12 @@ static void values_are_put_in_where_they_stand(void **state)
 static void outside_of_the_content_of_parts_nothing_stands(void **state)
 {
 	static const struct row rows[] = {
-		{P N KEY() "x" END, NULL, "KEY none; "},
-		{KEY() "x" END P, NULL, "KEY none; "},
-		{KEY("X-Field: " P N) "x" END, NULL, "KEY none; "},
+		{P N KEY() "x" END, NULL, "KEY body; "},
+		{KEY() "x" END P, NULL, "KEY body; "},
+		{KEY("X-Field: " P N) "x" END, NULL, "KEY body; "},
 		{PART "\"" P "\"" N N P END, PART "\"" P "\"" N N V END,
-		 "KEY none; KEY form " P "; "},
-		{"--xYz " P N N "x" END, NULL, "KEY none; "},
+		 "KEY body; KEY form " P "; "},
+		{"--xYz " P N N "x" END, NULL, "KEY body; "},
 		/* In disguise. */
 		{KEY() "ph%2Fkey-0123456789 cGgva2V5" N "LTAxMjM0NTY3ODk=" END, NULL,
 		 "KEY form key disguised; KEY form key disguised; "},
@@ -89,36 +94,36 @@ static void what_is_not_read_alike_everywhere_has_no_slot(void **state)
 	static const struct row rows[] = {
 		/* Of a part. */
 		{"--xYz" N N P N KEY() P END, "--xYz" N N P N KEY() V END,
-		 "KEY none; KEY form key; "},
+		 "KEY body; KEY form key; "},
 		{"--xYz" N "Content-Disposition: attachment; name=key" N N P END, NULL,
-		 "KEY none; "},
-		{PART "key; name=other" N N P END, NULL, "KEY none; "},
-		{PART "key; name*=utf-8''other" N N P END, NULL, "KEY none; "},
-		{PART "key; filename*=utf-8''f" N N P END, NULL, "KEY none; "},
-		{PART "\"k\\ey\"" N N P END, NULL, "KEY none; "},
-		{PART "\"key" N N P END, NULL, "KEY none; "},
-		{PART "key other" N N P END, NULL, "KEY none; "},
-		{KEY("Content-Disposition: form-data; name=other" N) P END, NULL, "KEY none; "},
-		{KEY("Content-Transfer-Encoding: base64" N) P END, NULL, "KEY none; "},
-		{KEY("Content-Type: multipart/mixed; boundary=b" N) P END, NULL, "KEY none; "},
-		{KEY(" folded" N) P END, NULL, "KEY none; "},
-		{KEY("no field" N) P END, NULL, "KEY none; "},
-		{KEY("Field : x" N) P END, NULL, "KEY none; "},
+		 "KEY body; "},
+		{PART "key; name=other" N N P END, NULL, "KEY body; "},
+		{PART "key; name*=utf-8''other" N N P END, NULL, "KEY body; "},
+		{PART "key; filename*=utf-8''f" N N P END, NULL, "KEY body; "},
+		{PART "\"k\\ey\"" N N P END, NULL, "KEY body; "},
+		{PART "\"key" N N P END, NULL, "KEY body; "},
+		{PART "key other" N N P END, NULL, "KEY body; "},
+		{KEY("Content-Disposition: form-data; name=other" N) P END, NULL, "KEY body; "},
+		{KEY("Content-Transfer-Encoding: base64" N) P END, NULL, "KEY body; "},
+		{KEY("Content-Type: multipart/mixed; boundary=b" N) P END, NULL, "KEY body; "},
+		{KEY(" folded" N) P END, NULL, "KEY body; "},
+		{KEY("no field" N) P END, NULL, "KEY body; "},
+		{KEY("Field : x" N) P END, NULL, "KEY body; "},
 		/* Of all that follows. */
-		{KEY() "x\n--xYz" N P N KEY() P END, NULL, "KEY none; KEY none; "},
-		{KEY() "x\r--xYz" N P N KEY() P END, NULL, "KEY none; KEY none; "},
-		{KEY() "x--xYz" N KEY() P END, NULL, "KEY none; "},
-		{KEY() N "----xYz" N KEY() P END, NULL, "KEY none; "},
-		{KEY() N "--xYzz" N KEY() P END, NULL, "KEY none; "},
-		{KEY() N "--xYz-" N KEY() P END, NULL, "KEY none; "},
-		{KEY() N "--xYz --" N KEY() P END, NULL, "KEY none; "},
-		{KEY() N "--xYz\n" KEY() P END, NULL, "KEY none; "},
-		{KEY() N "--xYz\rx" KEY() P END, NULL, "KEY none; "},
+		{KEY() "x\n" KEY() P END, NULL, "KEY body; "},
+		{KEY() "x\r" KEY() P END, NULL, "KEY body; "},
+		{KEY() "x" KEY() P END, NULL, "KEY body; "},
+		{KEY() N "--" KEY() P END, NULL, "KEY body; "},
+		{KEY() N "--xYzz" N KEY() P END, NULL, "KEY body; "},
+		{KEY() N "--xYz-" N KEY() P END, NULL, "KEY body; "},
+		{KEY() N "--xYz --" N KEY() P END, NULL, "KEY body; "},
+		{KEY() N "--xYz\n" KEY() P END, NULL, "KEY body; "},
+		{KEY() N "--xYz\rx" KEY() P END, NULL, "KEY body; "},
 		{"--xYz" N "Content-Disposition: form-data; name=key\n\n" P END, NULL,
-		 "KEY none; "},
-		{KEY("X: --xYz" N) P END, NULL, "KEY none; "},
-		{KEY("--xYz" N) P END, NULL, "KEY none; "},
-		{KEY("X: a\rb" N) P END, NULL, "KEY none; "},
+		 "KEY body; "},
+		{KEY("X: --xYz" N) P END, NULL, "KEY body; "},
+		{KEY("--xYz" N) P END, NULL, "KEY body; "},
+		{KEY("X: a\rb" N) P END, NULL, "KEY body; "},
 	};
 
 	(void)state;
@@ -138,9 +143,24 @@ static void a_boundary_may_begin_with_dashes(void **state)
 	slots_assert(&test, make_dashes, slice_from_text(text), slice_from_text(expected),
 		     "KEY form k; ");
 	/* One dash more: the boundary is in the middle of a line. */
-	sprintf(text, "%s-------a--" N "%s", head, P);
+	sprintf(text, "%s-%s%s", head, head, P);
 	slots_assert(&test, make_dashes, slice_from_text(text), slice_from_text(text),
-		     "KEY none; ");
+		     "KEY body; ");
+	slots_tear_down(&test);
+}
+
+/* The boundary begins within what is nearly the boundary. */
+static void a_boundary_may_overlap_itself(void **state)
+{
+	static const char part[] = "--x---y" N "Content-Disposition: form-data; name=k" N N;
+	char text[400];
+	struct slots_test test;
+
+	(void)state;
+	slots_set_up(&test);
+	sprintf(text, "%s--x-%s%s", part, part, P);
+	slots_assert(&test, make_overlap, slice_from_text(text), slice_from_text(text),
+		     "KEY body; ");
 	slots_tear_down(&test);
 }
 
@@ -155,13 +175,13 @@ static void what_is_taken_out_leaves_delimiters_as_the_origin_sees_them(void **s
 		     SLICE_LITERAL(KEY() "x" N "--x" P "Yz" N "Content-Disposition: form-data; na" P
 					 "me=b" N N P END),
 		     SLICE_LITERAL(KEY() "x" N PART "b" N N END),
-		     "KEY form key; KEY none; KEY form b; ");
+		     "KEY form key; KEY body; KEY form b; ");
 	test.verdict = SLOTS_REFUSE;
 	slots_assert_refused(&test, make, SLICE_LITERAL(KEY() P END));
 	/* Put into a head: its part is not known any more. */
 	test.verdict = test.elsewhere = SLOTS_PUT_IN;
 	slots_assert(&test, make, SLICE_LITERAL(KEY("X: " P N) P END),
-		     SLICE_LITERAL(KEY("X: " V N) V END), "KEY none; KEY none; ");
+		     SLICE_LITERAL(KEY("X: " V N) V END), "KEY body; KEY body; ");
 	slots_tear_down(&test);
 }
 
@@ -184,11 +204,11 @@ static void heads_and_names_are_bounded(void **state)
 		used += (size_t)sprintf(text + used, "%s%s", last, P);
 		assert_int_equal(slots_run(&test, make(&test), slice_of(text, used), 10, 100, &out),
 				 STAGE_END);
-		assert_string_equal(test.asked, over ? "KEY none; " : "KEY form k; ");
+		assert_string_equal(test.asked, over ? "KEY body; " : "KEY form k; ");
 		buffer_free(&out);
 	}
 	for (size_t length = SLOT_NAME_MAX_BYTES; length <= SLOT_NAME_MAX_BYTES + 1; length++) {
-		char name[SLOT_NAME_MAX_BYTES + 2], asked[400] = "KEY none; ";
+		char name[SLOT_NAME_MAX_BYTES + 2], asked[400] = "KEY body; ";
 		struct buffer out;
 		size_t used;
 
@@ -257,6 +277,7 @@ int main(void)
 		cmocka_unit_test(outside_of_the_content_of_parts_nothing_stands),
 		cmocka_unit_test(what_is_not_read_alike_everywhere_has_no_slot),
 		cmocka_unit_test(a_boundary_may_begin_with_dashes),
+		cmocka_unit_test(a_boundary_may_overlap_itself),
 		cmocka_unit_test(what_is_taken_out_leaves_delimiters_as_the_origin_sees_them),
 		cmocka_unit_test(heads_and_names_are_bounded),
 		cmocka_unit_test(a_large_file_streams),

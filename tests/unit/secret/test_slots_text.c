@@ -34,6 +34,7 @@ static void a_placeholder_stands_everywhere_as_it_is(void **state)
 
 	(void)state;
 	slots_set_up(&test);
+	test.no_slot = POLICY_SLOT_COUNT;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		slots_assert(&test, make, slice_from_text(rows[i].text),
 			     slice_from_text(rows[i].expected), rows[i].asked);
@@ -48,6 +49,7 @@ static void what_is_taken_out_or_refused_is_gone(void **state)
 
 	(void)state;
 	slots_set_up(&test);
+	test.no_slot = POLICY_SLOT_COUNT;
 	test.verdict = test.elsewhere = SLOTS_TAKE_OUT;
 	slots_assert(&test, make, SLICE_LITERAL("a" P "b ph%2Fkey-0123456789 c" P),
 		     SLICE_LITERAL("ab  c"), "KEY body; KEY body disguised; KEY body; ");
@@ -66,6 +68,7 @@ static void running_out_of_memory_is_reported(void **state)
 
 	(void)state;
 	slots_set_up(&test);
+	test.no_slot = POLICY_SLOT_COUNT;
 	allocation_try_all(slots_try, &attempt, false);
 	slots_tear_down(&test);
 }
