@@ -284,6 +284,8 @@ static int read_method(struct h2_head *head)
 	}
 	if (!head->protocol.ptr)
 		return refuse(head, 405, "CONNECT, where there is already a tunnel");
+	if (!http_is_token(head->protocol))
+		return refuse(head, 400, "a :protocol that is not a token");
 	if (!slice_equal_nocase(head->protocol, SLICE_LITERAL("websocket")))
 		return refuse(head, 501, "CONNECT for a protocol other than WebSocket");
 	/* RFC 8441: what is GET and Upgrade in HTTP/1.1. */
