@@ -138,7 +138,7 @@ void exchange_use_newest(struct exchange *exchange)
 
 bool exchange_carries_secret(const struct exchange *exchange)
 {
-	return secret_plan_has_secrets(&exchange->plan) || exchange_body_may_carry(&exchange->body);
+	return secret_plan_has_secrets(&exchange->plan);
 }
 
 /* A record is reserved before anything is done that it would tell of. */

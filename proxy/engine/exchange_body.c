@@ -58,51 +58,6 @@ static const struct flow_sink measuring_sink = {measure, NULL};
 
 /* The judge: what becomes of a placeholder. */
 
-static bool is_same_pointer(const struct policy_pointer *wanted, const struct slots_place *place)
-{
-	if (wanted->count != place->pointer_count)
-		return false;
-	for (size_t i = 0; i < wanted->count; i++) {
-		if (!slice_equal(wanted->tokens[i], place->pointer[i]))
-			return false;
-	}
-	return true;
-}
-
-static bool is_slot_of(const struct policy_slot *slot, const struct slots_place *place)
-{
-	if (slot->kind == POLICY_SLOT_BODY)
-		return true;
-	if (slot->kind != place->kind)
-		return false;
-	if (slot->kind == POLICY_SLOT_JSON)
-		return is_same_pointer(&slot->pointer, place);
-	return slice_equal(slot->name, place->name);
-}
-
-static const struct policy_use *find_use(const struct exchange_body *body,
-					 const struct secret_entry *entry,
-					 const struct slots_place *place)
-{
-	for (size_t i = 0; i < body->use_count && !place->disguised; i++) {
-		const struct policy_use *use = body->uses[i];
-
-		if (use->secret == entry->policy && is_slot_of(&use->slot, place))
-			return use;
-	}
-	return NULL;
-}
-
-static void note_put_in(struct exchange_body *body, const struct policy_use *use)
-{
-	for (size_t i = 0; i < body->put_in_count; i++) {
-		if (body->put_in[i] == use)
-			return;
-	}
-	if (body->put_in_count < SECRET_ITEMS_MAX)
-		body->put_in[body->put_in_count++] = use;
-}
-
 static enum slots_verdict change(struct exchange_body *body, enum slots_verdict verdict)
 {
 	body->changed = true;
@@ -112,30 +67,19 @@ static enum slots_verdict change(struct exchange_body *body, enum slots_verdict 
 	return SLOTS_REFUSE;
 }
 
-static enum slots_verdict judge_misuse(struct exchange_body *body, const struct secret_entry *entry)
-{
-	struct exchange *exchange = body->exchange;
-
-	switch (secret_plan_note(&exchange->plan, entry, SECRET_IN_BODY)) {
-	case SECRET_PASSED:
-		return SLOTS_KEEP;
-	case SECRET_STRIPPED:
-		return change(body, SLOTS_TAKE_OUT);
-	default:
-		return exchange_lets_misuse_pass(exchange) ? SLOTS_KEEP : SLOTS_REFUSE;
-	}
-}
-
 static enum slots_verdict judge(void *owner, const struct secret_entry *entry,
 				const struct slots_place *place)
 {
 	struct exchange_body *body = owner;
-	const struct policy_use *use = find_use(body, entry, place);
+	struct exchange *exchange = body->exchange;
+	enum slots_verdict verdict = secret_plan_judge(&exchange->plan, entry, place);
 
-	if (!use)
-		return judge_misuse(body, entry);
-	note_put_in(body, use);
-	return change(body, SLOTS_PUT_IN);
+	if (verdict == SLOTS_PUT_IN || verdict == SLOTS_TAKE_OUT)
+		return change(body, verdict);
+	if (verdict == SLOTS_REFUSE && exchange->plan.refusal &&
+	    exchange_lets_misuse_pass(exchange))
+		return SLOTS_KEEP;
+	return verdict;
 }
 
 /* What kind of body it is. */
@@ -214,6 +158,18 @@ static bool keeps_length(const struct exchange_body *body, const struct secret_e
 	return true;
 }
 
+/* Whether the body has a slot for SECRET. */
+static bool may_get(const struct exchange_body *body, const struct policy_secret *secret)
+{
+	const struct secret_plan *plan = &body->exchange->plan;
+
+	for (size_t i = 0; i < plan->use_count; i++) {
+		if (plan->uses[i]->secret == secret && slot_is_in_body(&plan->uses[i]->slot))
+			return true;
+	}
+	return false;
+}
+
 static bool may_change_length(const struct exchange_body *body)
 {
 	const struct secret_store *secrets = &body->exchange->sandbox->secrets;
@@ -221,12 +177,10 @@ static bool may_change_length(const struct exchange_body *body)
 	if (http_fields_find(&request_of(body)->fields, FIELD_CONTENT_ENCODING) ||
 	    secret_body_may_change(secrets))
 		return true;
-	for (size_t i = 0; i < body->use_count; i++) {
-		for (size_t j = 0; j < secrets->count; j++) {
-			if (secrets->entries[j].policy == body->uses[i]->secret &&
-			    !keeps_length(body, &secrets->entries[j]))
-				return true;
-		}
+	for (size_t i = 0; i < secrets->count; i++) {
+		if (may_get(body, secrets->entries[i].policy) &&
+		    !keeps_length(body, &secrets->entries[i]))
+			return true;
 	}
 	return false;
 }
@@ -291,19 +245,7 @@ static bool is_coded(const struct http_message *request)
 	return coding_of_fields(&request->fields, codings, &count) < 0 || count > 0;
 }
 
-static void find_uses(struct exchange_body *body, const struct policy_request *asked)
-{
-	const struct policy_use *uses[SECRET_USES_MAX];
-	size_t count = policy_find_uses(body->exchange->sandbox->policy, asked, uses,
-					SECRET_USES_MAX);
-
-	for (size_t i = 0; i < count && i < SECRET_USES_MAX; i++) {
-		if (slot_is_in_body(&uses[i]->slot))
-			body->uses[body->use_count++] = uses[i];
-	}
-}
-
-static void choose_mode(struct exchange_body *body, const struct policy_request *asked)
+static void choose_mode(struct exchange_body *body)
 {
 	const struct secret_store *secrets = &body->exchange->sandbox->secrets;
 	const struct http_message *request = request_of(body);
@@ -311,9 +253,8 @@ static void choose_mode(struct exchange_body *body, const struct policy_request 
 	body->mode = BODY_PASS;
 	if (request->body == HTTP_BODY_NONE || secrets->count == 0)
 		return;
-	find_uses(body, asked);
 	body->mode = BODY_WATCH;
-	if (body->use_count || secret_body_may_change(secrets) ||
+	if (body->exchange->plan.body_may_get || secret_body_may_change(secrets) ||
 	    (secret_body_must_inspect(secrets) && is_coded(request)))
 		body->mode = BODY_FLOW;
 }
@@ -328,7 +269,7 @@ static bool begin_flow(struct exchange_body *body, struct answer *answer)
 			      "read");
 	plan_length(body);
 	rc = make_flow(body, body->plan == BODY_COLLECT ? &measuring_sink : &origin_sink);
-	if (rc == ERROR_UNSUPPORTED && body->use_count == 0 &&
+	if (rc == ERROR_UNSUPPORTED && !body->exchange->plan.body_may_get &&
 	    exchange_lets_misuse_pass(body->exchange)) {
 		body->mode = BODY_WATCH;
 		return true;
@@ -344,15 +285,14 @@ static bool begin_flow(struct exchange_body *body, struct answer *answer)
 	return true;
 }
 
-bool exchange_body_begin(struct exchange *exchange, const struct policy_request *asked,
-			 struct answer *answer)
+bool exchange_body_begin(struct exchange *exchange, struct answer *answer)
 {
 	struct exchange_body *body = &exchange->body;
 
 	body->exchange = exchange;
 	body->owner = (struct slots_owner){&exchange->sandbox->secrets, judge, body};
 	buffer_init(&body->collected, BODY_COLLECT_MAX_BYTES);
-	choose_mode(body, asked);
+	choose_mode(body);
 	if (body->mode == BODY_FLOW && !begin_flow(body, answer))
 		return false;
 	if (body->mode == BODY_WATCH)
@@ -366,11 +306,6 @@ void exchange_body_free(struct exchange_body *body)
 	flow_free(&body->flow);
 	digest_free(&body->digest);
 	buffer_free(&body->collected);
-}
-
-bool exchange_body_may_carry(const struct exchange_body *body)
-{
-	return body->mode == BODY_FLOW && body->use_count > 0;
 }
 
 /* What is said of a flow that failed. */

@@ -48,10 +48,6 @@ struct exchange_body {
 	struct exchange *exchange;
 	enum body_mode mode;
 	enum body_plan plan;
-	const struct policy_use *uses[SECRET_USES_MAX]; /* whose slots may be in this body */
-	size_t use_count;
-	const struct policy_use *put_in[SECRET_ITEMS_MAX]; /* those that were */
-	size_t put_in_count;
 	bool changed;
 	const char *fixed; /* why nothing may change; NULL: it may */
 	bool fixed_was_met;
@@ -67,14 +63,10 @@ struct exchange_body {
 	struct buffer collected; /* as the client sent it */
 };
 
-/* The body of a request that is allowed, as ASKED, and whose head is planned. False with ANSWER
- * when it cannot be dealt with. */
-bool exchange_body_begin(struct exchange *exchange, const struct policy_request *asked,
-			 struct answer *answer);
+/* The body of a request that is allowed, and whose head is planned. False with ANSWER when it
+ * cannot be dealt with. */
+bool exchange_body_begin(struct exchange *exchange, struct answer *answer);
 void exchange_body_free(struct exchange_body *body);
-
-/* Whether a real value may be put into it. */
-bool exchange_body_may_carry(const struct exchange_body *body);
 
 /* Passes DATA on to the origin's leg; END: it was the last. Returns FLOW_DONE when all of it has
  * gone on, FLOW_BLOCKED when the rest waits for the origin's leg, FLOW_OPEN, or a negative code

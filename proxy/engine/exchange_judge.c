@@ -223,13 +223,6 @@ bool exchange_lets_misuse_pass(struct exchange *exchange)
 	return true;
 }
 
-static bool begin_body(struct exchange *exchange, const struct path *path, struct answer *answer)
-{
-	struct policy_request asked = question(exchange, path);
-
-	return exchange_body_begin(exchange, &asked, answer);
-}
-
 static bool refuse_plan(struct answer *answer, int rc)
 {
 	if (rc == -ENOMEM)
@@ -314,7 +307,8 @@ static bool check_signature(struct exchange *exchange, struct answer *answer)
 {
 	const char *signature;
 
-	if (!secret_plan_has_secrets(&exchange->plan))
+	/* What goes into a body is known when it comes (exchange_body.h). */
+	if (exchange->plan.item_count == 0 && !exchange->plan.rule)
 		return true;
 	signature = signature_of(&exchange->request);
 	if (!signature)
@@ -365,7 +359,7 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 	/* Before secrets are planned, as the plan knows fields by their place. */
 	strip_overrides(exchange);
 	if (!plan_secrets(exchange, &path, answer) || !check_credentials(exchange, answer) ||
-	    !check_signature(exchange, answer) || !begin_body(exchange, &path, answer))
+	    !check_signature(exchange, answer) || !exchange_body_begin(exchange, answer))
 		return false;
 	exchange->would_deny |= facts->would_deny;
 	if (facts->would_deny && !exchange->would_reason)

@@ -42,22 +42,6 @@ static void describe_origin(const struct exchange *exchange, struct audit_record
 	record->upstream.resumed = facts->tls_resumed;
 }
 
-static void describe_body_secrets(const struct exchange *exchange, struct audit_record *record)
-{
-	const struct exchange_body *body = &exchange->body;
-
-	for (size_t i = 0; exchange->head_sent && i < body->put_in_count; i++) {
-		if (record->secret_count == AUDIT_SECRETS_MAX) {
-			record->secrets_more++;
-			continue;
-		}
-		record->secrets[record->secret_count++] = (struct audit_secret){
-			.name = body->put_in[i]->secret->name,
-			.slot = body->put_in[i]->slot.text,
-		};
-	}
-}
-
 static void describe_secrets(const struct exchange *exchange, struct audit_record *record)
 {
 	const struct secret_plan *plan = &exchange->plan;
@@ -83,7 +67,6 @@ static void describe_secrets(const struct exchange *exchange, struct audit_recor
 				.slot = put.slot,
 			};
 	}
-	describe_body_secrets(exchange, record);
 }
 
 /* Text with placeholders by name (threat S13), in ARENA; cut, as the record cuts it anyway. */

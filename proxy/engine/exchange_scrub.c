@@ -146,16 +146,11 @@ static void drop_length(struct http_message *response)
 /* The secret whose answers give out tokens, among those that went into the request, or NULL. */
 static const struct policy_secret *find_captor(const struct exchange *exchange)
 {
-	const struct exchange_body *body = &exchange->body;
 	const struct secret_plan *plan = &exchange->plan;
 
 	for (size_t i = 0; i < plan->item_count; i++) {
 		if (plan->items[i].entry->policy->capture)
 			return plan->items[i].entry->policy;
-	}
-	for (size_t i = 0; i < body->put_in_count; i++) {
-		if (body->put_in[i]->secret->capture)
-			return body->put_in[i]->secret;
 	}
 	return NULL;
 }
