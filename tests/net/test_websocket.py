@@ -692,6 +692,22 @@ class Secrets(ByHand):
         self.assertEqual(frames.message(), (TEXT, message))
         self.assertEqual(self.connection.messages, [(TEXT, f"auth {VALUE}".encode())])
 
+    def test_a_token_among_the_subprotocols(self):
+        """As browsers send it, who can set no field; the origin may choose it, and so say it."""
+        self.enter_with("header Sec-WebSocket-Protocol")
+        value = VALUE.encode()
+
+        def script(connection):
+            connection.head = connection.read_head()
+            connection.sendall(websocket.response(connection.head, b"Sec-WebSocket-Protocol: " + value + b"\r\n"))
+            websocket.echo(connection, websocket.Frames(connection.recv, connection.rest))
+        type(self).script = staticmethod(script)
+        client, frames = self.open(fields=b"Sec-WebSocket-Protocol: chat, " + self.placeholder + b"\r\n")
+        self.assertIn(b"\r\nSec-WebSocket-Protocol: chat, " + value + b"\r\n", self.connection.head)
+        self.assertIn(b"\r\nSec-WebSocket-Protocol: " + self.placeholder + b"\r\n", self.head)
+        client.send(websocket.close(masked=True))
+        self.assertEqual(self.record()["websocket"]["protocol"], "{KEY}")
+
     def test_a_disguise_is_never_replaced(self):
         self.enter_with(misuse="strict")
         disguised = b"%" + b"%".join(b"%02x" % c for c in self.placeholder)
