@@ -34,7 +34,7 @@ static const struct bounds wide = {
 };
 
 static const struct bounds narrow = {
-	.path = 220,
+	.path = 212,
 	.host = 256,
 	.text = 100,
 	.name = 32,
