@@ -34,7 +34,7 @@ static const struct bounds wide = {
 };
 
 static const struct bounds narrow = {
-	.path = 212,
+	.path = 190,
 	.host = 256,
 	.text = 100,
 	.name = 32,
