@@ -602,6 +602,29 @@ uploading.start()
         origin.respond(theirs2, 200, body=b"beside")
         self.assertEqual(client.await_end(second)[1], b"beside")
 
+    def test_an_origin_that_reads_nothing_does_not_hold_up_other_requests(self):
+        """Its windows are wide, and so the connection itself is full; another one is made."""
+        client = self.connect()
+        mine = client.request("POST", "/full", end=False)
+        origin = self.take({h2.INITIAL_WINDOW_SIZE: (1 << 31) - 1})
+        origin.update(0, (1 << 31) - 65536)
+        origin.await_request()
+        self.inside.run("""
+peer = peers[client]
+def upload():
+    peer.upload(number, b"x" * (64 << 20))
+uploading = threading.Thread(target=upload, daemon=True)
+uploading.start()
+""", client=client.number, number=mine)
+        wait_until(lambda: client.room(mine) == 0 and (time.sleep(0.3) or client.room(mine) == 0), what="the end of the room")
+        beside = self.connect()
+        second = beside.request("POST", "/besidefull", fields=[("authorization", f"Bearer {self.token}")])
+        other = self.take()
+        theirs = other.await_request()
+        self.assertEqual(other.head(theirs)["authorization"], f"Bearer {SECRET}")
+        other.respond(theirs, 200, body=b"beside")
+        self.assertEqual(beside.await_end(second)[1], b"beside")
+
     def test_a_window_that_a_setting_shrinks_below_zero_is_kept(self):
         client, mine, origin, theirs = self.ask("GET", "/shrink")
         client.set("replenishes", False)
