@@ -12,10 +12,22 @@ void buffer_init(struct buffer *buffer, size_t max_bytes)
 	*buffer = (struct buffer){.max_bytes = max_bytes};
 }
 
+void buffer_init_wiped(struct buffer *buffer, size_t max_bytes)
+{
+	*buffer = (struct buffer){.max_bytes = max_bytes, .wipes = true};
+}
+
+static void release(struct buffer *buffer)
+{
+	if (buffer->wipes && buffer->bytes)
+		explicit_bzero(buffer->bytes, buffer->capacity);
+	free(buffer->bytes);
+}
+
 void buffer_free(struct buffer *buffer)
 {
-	free(buffer->bytes);
-	buffer_init(buffer, buffer->max_bytes);
+	release(buffer);
+	*buffer = (struct buffer){.max_bytes = buffer->max_bytes, .wipes = buffer->wipes};
 }
 
 void buffer_wipe(struct buffer *buffer)
@@ -43,9 +55,14 @@ static int grow(struct buffer *buffer, size_t needed)
 
 	while (capacity < needed)
 		capacity *= 2;
-	bytes = realloc(buffer->bytes, capacity);
+	bytes = buffer->wipes ? malloc(capacity) : realloc(buffer->bytes, capacity);
 	if (!bytes)
 		return -ENOMEM;
+	if (buffer->wipes) {
+		if (buffer->bytes)
+			memcpy(bytes, buffer->bytes, buffer->end);
+		release(buffer);
+	}
 	buffer->bytes = bytes;
 	buffer->capacity = capacity;
 	return 0;

@@ -5,6 +5,7 @@
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/slice.h"
@@ -15,9 +16,13 @@ struct buffer {
 	size_t end;   /* one past the last byte appended */
 	size_t capacity;
 	size_t max_bytes; /* most that may be unconsumed at once */
+	bool wipes;	  /* memory is overwritten before it is released */
 };
 
 void buffer_init(struct buffer *buffer, size_t max_bytes);
+
+/* The same, for bytes among which a secret may be. */
+void buffer_init_wiped(struct buffer *buffer, size_t max_bytes);
 
 /* Releases the memory; the buffer is empty and may be used again. */
 void buffer_free(struct buffer *buffer);

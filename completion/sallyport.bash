@@ -41,8 +41,10 @@ _sallyport()
 	policy)
 		if [ "$COMP_CWORD" = 2 ]; then
 			mapfile -t COMPREPLY < <(compgen -W "check explain schema --help" -- "$current")
+		elif [[ $current == -* ]] && [ "${COMP_WORDS[2]}" = check ]; then
+			mapfile -t COMPREPLY < <(compgen -W "--help" -- "$current")
 		elif [ "${COMP_WORDS[2]}" = explain ] && [ "$previous" != -p ] && [ "$previous" != --policy ]; then
-			mapfile -t COMPREPLY < <(compgen -W "-p --policy GET HEAD POST PUT PATCH DELETE OPTIONS" -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "-p --policy --help GET HEAD POST PUT PATCH DELETE OPTIONS" -- "$current")
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		fi
@@ -51,10 +53,13 @@ _sallyport()
 		if [ "$COMP_CWORD" = 2 ]; then
 			mapfile -t COMPREPLY < <(compgen -W "verify tail --help" -- "$current")
 		elif [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "-f -n --denied --kind --expect --expect-lines --help" -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "-f --follow -n --lines --kind --denied --sandbox --utc --expect --expect-lines --after --help" -- "$current")
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		fi
+		;;
+	doctor)
+		mapfile -t COMPREPLY < <(compgen -W "--help" -- "$current")
 		;;
 	esac
 }

@@ -56,14 +56,16 @@ static bool is_plain(const struct policy_request *request)
 	return request->host->kind != HOST_IPV6 && path->reading_count == 1;
 }
 
-/* Whether no rule can say it: it has a method that cannot be listed, or a path that is no glob. */
+/* Whether no rule can say it and no more: it has a method that cannot be listed, or a path that is
+ * no glob. A star in a path is one too: a rule would read it as "any", and what is suggested must
+ * not allow more than what was asked for (threat C6). */
 static bool is_hopeless(const struct policy_request *request)
 {
 	enum method_standing standing = method_standing(request->method);
 	struct slice path = request->path->text;
 
 	return standing == METHOD_TUNNEL || standing == METHOD_UNKNOWN ||
-	       path.len > PATH_GLOB_MAX_BYTES || slice_find(path, SLICE_LITERAL("***")) < path.len;
+	       path.len > PATH_GLOB_MAX_BYTES || slice_find_char(path, '*') < path.len;
 }
 
 size_t policy_suggest(const struct policy_request *request, char *out, size_t size)

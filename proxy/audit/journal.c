@@ -98,6 +98,21 @@ static int open_file(struct journal *journal, struct error *err)
 	return journal->has_room ? 0 : journal_explain(journal, ERROR_LIMIT, err);
 }
 
+/* From now on the file is looked for where it is, and not by links that lead there: whoever may
+ * change a link is not to choose where the log goes on. */
+static int settle_path(struct journal *journal, struct error *err)
+{
+	cleanup_free char *real = realpath(journal->path, NULL);
+
+	if (!real)
+		return error_set_code(err, -errno, "cannot tell where the audit log %s is",
+				      journal->path);
+	if (strlen(real) >= sizeof(journal->path))
+		return error_set(err, -ENAMETOOLONG, "the audit log's path is too long: %s", real);
+	memcpy(journal->path, real, strlen(real) + 1);
+	return 0;
+}
+
 int journal_open(struct journal *journal, const char *path, struct error *err)
 {
 	int rc;
@@ -109,6 +124,8 @@ int journal_open(struct journal *journal, const char *path, struct error *err)
 		rc = make_memory(journal, err);
 	if (rc == 0)
 		rc = open_file(journal, err);
+	if (rc == 0)
+		rc = settle_path(journal, err);
 	if (rc < 0)
 		journal_close(journal);
 	return rc;

@@ -40,7 +40,7 @@ enum {
 
 struct journal {
 	int fd;
-	char path[JOURNAL_PATH_BYTES];	   /* absolute */
+	char path[JOURNAL_PATH_BYTES];	   /* absolute, and without links once it is open */
 	uint64_t seq;			   /* of the last line */
 	char previous[LINE_HASH_TEXT + 1]; /* hash of the last line */
 	uint64_t end;			   /* the file's length after our last write */

@@ -256,7 +256,7 @@ static int command_tail(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (argc - options.next > 1) {
-		say("audit tail: one FILE, not several");
+		say("audit tail: one FILE, and options before it");
 		return EXIT_USAGE;
 	}
 	path = options.next < argc ? argv[options.next] : default_path();

@@ -18,8 +18,8 @@
 #include "proxy/steer/steer.h"
 
 enum {
-	LOCKED_NEEDED_BYTES = 512 << 10, /* the secrets and keys of a sandbox, with room to spare */
-	FILES_NEEDED = 1024,		 /* two for each connection */
+	LOCKED_NEEDED_BYTES = 2 << 20, /* the secrets and keys of a sandbox, with room to spare */
+	FILES_NEEDED = 1024,	       /* two for each connection */
 	KVM_API = 12,
 };
 

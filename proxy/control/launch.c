@@ -91,6 +91,9 @@ int supervisor_await(struct supervisor *supervisor, uint32_t type, int timeout_m
 	if (rc == 0)
 		return error_set(err, ERROR_TIMEOUT, "the worker did not get ready in time");
 	rc = message_receive(supervisor->worker_socket, &message, fds, &count);
+	/* It ended without reading what it was sent; what it said before that comes next. */
+	if (rc == -ECONNRESET)
+		rc = message_receive(supervisor->worker_socket, &message, fds, &count);
 	for (size_t i = 0; i < count; i++)
 		close(fds[i]);
 	if (rc <= 0)

@@ -92,6 +92,12 @@ static ssize_t read_file(const struct policy_secret *secret, char *out, size_t s
 	if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode))
 		return error_set(err, ERROR_CONFIG, "secret %s: %s is %s", secret->name, path,
 				 S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
+	/* The sandbox is kept from this name only. */
+	if (status.st_nlink > 1)
+		return error_set(err, ERROR_CONFIG,
+				 "secret %s: %s has %lu names (hard links), and the others could "
+				 "be read inside; remove them, or copy the file",
+				 secret->name, path, (unsigned long)status.st_nlink);
 	len = read_to_end(fd, out, size, monotonic_now_us() + SECRET_SOURCE_TIMEOUT_MS * 1000LL);
 	if (len == ERROR_LIMIT)
 		return error_set(err, ERROR_LIMIT, "secret %s: %s is too long for a secret",

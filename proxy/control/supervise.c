@@ -120,6 +120,18 @@ static void worker_is_lost(struct supervisor *supervisor)
 			  (int64_t)audit_ring_outstanding(&supervisor->pump.ring));
 }
 
+/* A secret's name as the policy has it: what the worker says is not for a terminal. */
+static const char *name_of_secret(const struct supervisor *supervisor, const char *name)
+{
+	const struct policy *policy = supervisor->setup->policy;
+
+	for (size_t i = 0; i < policy->secret_count; i++) {
+		if (strcmp(policy->secrets[i].name, name) == 0)
+			return policy->secrets[i].name;
+	}
+	return "a secret";
+}
+
 static void handle_worker(struct supervisor *supervisor)
 {
 	struct message message;
@@ -136,7 +148,7 @@ static void handle_worker(struct supervisor *supervisor)
 	if (message.type != MESSAGE_KILL)
 		return;
 	say("the placeholder of %s was misused; its policy says that the sandbox is ended for this",
-	    message.payload);
+	    name_of_secret(supervisor, message.payload));
 	supervisor_record(supervisor, "killed", -1, -1);
 	supervisor->status = W_EXITCODE(EXIT_SALLYPORT_FAILED, 0);
 }

@@ -60,6 +60,7 @@ struct client {
 	bool in_body;	       /* the request's body is being read */
 	bool request_paused;   /* by the exchange */
 	bool close_after;      /* no further request is read */
+	bool cut_off;	       /* nothing more is written */
 	bool half_closed;      /* the client has closed its half */
 	uint8_t minor_version; /* of the request */
 	bool takes_informational;

@@ -11,7 +11,8 @@
 enum {
 	/* Output that waits for a client that sends, but does not read. */
 	UNREAD_MAX_BYTES = 512 << 10,
-	LOOK_SECONDS = 10, /* between looks at streams that are late */
+	LOOK_SECONDS = 10,   /* between looks at streams that are late */
+	UNENDED_SECONDS = 3, /* for a request to end whose response was sent */
 };
 
 struct client_h2 {
@@ -97,15 +98,21 @@ static void pause_request(void *leg, bool pause)
 static void over(void *leg, bool cut)
 {
 	struct client_stream *stream = leg;
+	struct deadline *deadline = &stream->h2->client->deadline;
 
 	stream->exchange = NULL;
 	if (cut) {
 		h2_stream_reset(&stream->stream, NGHTTP2_INTERNAL_ERROR);
 		return;
 	}
-	if (!stream->stream.ended)
-		h2_stream_reset_when_sent(&stream->stream);
 	h2_stream_ignore(&stream->stream);
+	if (stream->stream.ended)
+		return;
+	/* Many clients take even a reset without an error (RFC 9113 section 8.1) for a failure of
+	 * the response: this one is given time to end its request, or to break it off. */
+	stream->active_at = now(stream);
+	if (deadline->at > stream->active_at + UNENDED_SECONDS)
+		deadline_set(deadline, UNENDED_SECONDS);
 }
 
 static const struct client_leg_ops ops = {
@@ -360,6 +367,9 @@ static void look_at(struct client_stream *stream, double at)
 {
 	const struct h2_stream *base = &stream->stream;
 
+	if (!stream->exchange && base->sent && !base->ended &&
+	    at - stream->active_at >= UNENDED_SECONDS)
+		h2_stream_reset(&stream->stream, NGHTTP2_NO_ERROR);
 	if (!stream->exchange || !base->has_head || base->stopped || base->ended ||
 	    at - stream->active_at < TIMEOUT_BODY)
 		return;

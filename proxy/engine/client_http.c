@@ -40,7 +40,7 @@ static void respond(void *leg, const struct http_message *response, bool close)
 	int framing;
 
 	/* HTTP/1.0 knows no informational responses (RFC 9110 section 15.2). */
-	if (response->status < 200 && client->minor_version == 0)
+	if (client->cut_off || (response->status < 200 && client->minor_version == 0))
 		return;
 	if (response->status >= 200 && (close || client->minor_version == 0))
 		client->close_after = true;
@@ -49,9 +49,9 @@ static void respond(void *leg, const struct http_message *response, bool close)
 	framing = h1_write_response(&out, response, client->minor_version,
 				    response->status >= 200 && client->close_after);
 	if (framing < 0) {
-		/* What our own writer refuses does not leave; the client is cut off. */
-		client->close_after = true;
-		client->framing = H1_FRAME_CLOSE;
+		/* What our own writer refuses does not leave, nor does the body behind it, which
+		 * would be taken for a head; the client is cut off. */
+		client->cut_off = true;
 		return;
 	}
 	stream_stage_commit(&client->stream, writer_length(&out));
@@ -63,6 +63,8 @@ static void send_data(void *leg, struct slice data)
 {
 	struct client *client = leg;
 
+	if (client->cut_off)
+		return;
 	if (client->half_closed)
 		deadline_set(&client->deadline, TIMEOUT_HALF_CLOSED);
 	h1_output_data(&client->stream, client->framing, data);
@@ -72,7 +74,8 @@ static void send_end(void *leg, const struct http_fields *trailers)
 {
 	struct client *client = leg;
 
-	h1_output_end(&client->stream, client->framing, trailers);
+	if (!client->cut_off)
+		h1_output_end(&client->stream, client->framing, trailers);
 }
 
 static bool is_congested(void *leg)
@@ -135,7 +138,7 @@ static void over(void *leg, bool cut)
 	client->exchange = NULL;
 	if (client->state != CLIENT_SERVING)
 		return;
-	if (cut)
+	if (cut || client->cut_off)
 		client_close(client, true);
 	else if (client->close_after)
 		client_linger(client);

@@ -4,6 +4,7 @@
 
 #include "proxy/engine/stream.h"
 #include "proxy/engine/stream_output.h"
+#include "proxy/http/flow.h"
 #include "proxy/secret/inject.h"
 
 static void before_sleep(struct ev_loop *loop, struct ev_prepare *watcher, int events)
@@ -41,11 +42,13 @@ int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
 	list_init(&engine->broken);
 	list_init(&engine->again);
 	ev_timer_init(&engine->next_turn, begin_turn, 0., 0.);
-	rc = locked_init(&engine->locked, ENGINE_STAGE_BYTES + SECRET_SCRATCH_BYTES, err);
+	rc = locked_init(&engine->locked,
+			 ENGINE_STAGE_BYTES + SECRET_SCRATCH_BYTES + FLOW_SCRATCH_BYTES, err);
 	if (rc < 0)
 		return rc;
 	engine->stage = locked_alloc(&engine->locked, ENGINE_STAGE_BYTES);
 	engine->secret_scratch = locked_alloc(&engine->locked, SECRET_SCRATCH_BYTES);
+	engine->flow_scratch = locked_alloc(&engine->locked, FLOW_SCRATCH_BYTES);
 	engine->send = malloc(ENGINE_SEND_BYTES);
 	engine->read = malloc(ENGINE_READ_BYTES);
 	if (!engine->send || !engine->read) {

@@ -43,6 +43,7 @@ struct engine {
 	size_t stage_used;
 	struct stream *stage_owner;
 	char *secret_scratch;
+	char *flow_scratch; /* for bodies that are rewritten */
 
 	char *send; /* bytes for the wire, of one stream */
 	size_t send_used;

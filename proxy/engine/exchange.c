@@ -9,10 +9,9 @@
 #include "proxy/engine/answer.h"
 #include "proxy/engine/exchange_judge.h"
 #include "proxy/engine/exchange_record.h"
+#include "proxy/engine/exchange_scrub.h"
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
-
-enum { COLLECT_MAX_BYTES = 64 << 10 };
 
 static void release(struct grave *grave)
 {
@@ -32,8 +31,8 @@ static void end(struct exchange *exchange, bool cut)
 		exchange->origin->ops->abort(exchange->origin);
 	exchange->origin = NULL;
 	deadline_stop(&exchange->deadline);
-	secret_body_free(&exchange->body);
-	buffer_free(&exchange->collected);
+	exchange_body_free(&exchange->body);
+	flow_free(&exchange->response_flow);
 	engine_bury(exchange->sandbox->engine, &exchange->grave, release);
 	exchange->ops->over(exchange->leg, cut);
 }
@@ -85,6 +84,22 @@ static void too_late(struct deadline *deadline)
 	fail(exchange, 504, "the origin did not answer in time");
 }
 
+static void give_to_client(void *owner, struct slice data)
+{
+	struct exchange *exchange = owner;
+
+	exchange->ops->data(exchange->leg, data);
+}
+
+static bool is_client_congested(void *owner)
+{
+	struct exchange *exchange = owner;
+
+	return exchange->ops->is_congested(exchange->leg);
+}
+
+static const struct flow_sink client_sink = {give_to_client, is_client_congested};
+
 struct exchange *exchange_create(struct sandbox *sandbox, const struct client_facts *facts,
 				 const struct client_leg_ops *ops, void *leg)
 {
@@ -99,10 +114,15 @@ struct exchange *exchange_create(struct sandbox *sandbox, const struct client_fa
 	arena_init(&exchange->arena, HTTP_ARENA_MAX_BYTES);
 	http_message_init(&exchange->request, &exchange->arena);
 	deadline_init(&exchange->deadline, sandbox->engine->loop, too_late);
-	buffer_init(&exchange->collected, COLLECT_MAX_BYTES);
+	flow_init(&exchange->response_flow, &client_sink, exchange, sandbox->engine->flow_scratch);
 	exchange->started_us = monotonic_now_us();
 	exchange->time_us = wallclock_now_us();
 	return exchange;
+}
+
+bool exchange_carries_secret(const struct exchange *exchange)
+{
+	return secret_plan_has_secrets(&exchange->plan) || exchange_body_may_carry(&exchange->body);
 }
 
 /* A record is reserved before anything is done that it would tell of. */
@@ -124,12 +144,6 @@ static void connect_origin(struct exchange *exchange, bool fresh)
 		fail(exchange, 503, "too many connections to origins are being made at once");
 }
 
-static bool must_collect(const struct exchange *exchange)
-{
-	return exchange->scans_body && secret_body_may_change(&exchange->sandbox->secrets) &&
-	       exchange->request.body == HTTP_BODY_SIZED;
-}
-
 /* The client waits for leave to send its body, which we want before we have asked the origin. */
 static void let_body_come(struct exchange *exchange)
 {
@@ -147,21 +161,12 @@ static void let_body_come(struct exchange *exchange)
 
 static void begin(struct exchange *exchange)
 {
-	if (exchange->scans_body)
-		secret_body_init(&exchange->body, &exchange->sandbox->secrets, &exchange->plan);
-	if (!must_collect(exchange)) {
+	if (exchange->body.plan == BODY_COLLECT) {
+		exchange->state = EXCHANGE_COLLECTING;
+		let_body_come(exchange);
+	} else {
 		connect_origin(exchange, false);
-		return;
 	}
-	/* The body may lose bytes: a short one is collected and its length set right, a long one is
-	 * re-framed. */
-	if (exchange->request.body_bytes > COLLECT_MAX_BYTES) {
-		exchange->request.body = HTTP_BODY_STREAM;
-		connect_origin(exchange, false);
-		return;
-	}
-	exchange->state = EXCHANGE_COLLECTING;
-	let_body_come(exchange);
 }
 
 void exchange_request(struct exchange *exchange)
@@ -170,10 +175,12 @@ void exchange_request(struct exchange *exchange)
 
 	if (!reserve(exchange))
 		return;
-	if (exchange_judge(exchange, &answer))
-		begin(exchange);
-	else
+	if (!exchange_judge(exchange, &answer)) {
 		answer_and_end(exchange, &answer);
+		return;
+	}
+	exchange_scrub_request(exchange);
+	begin(exchange);
 }
 
 void exchange_request_bad(struct exchange *exchange, int status, const char *why)
@@ -195,101 +202,112 @@ static void refuse_misuse(struct exchange *exchange)
 	answer_and_end(exchange, &answer);
 }
 
-/* Passes a piece of the body through the scanner. False: the exchange is over. */
-static bool scan(struct exchange *exchange, struct slice data, bool last, struct slice *out)
+/* The body cannot go on, for RC and WHY (exchange_body.h). */
+static void refuse_body(struct exchange *exchange, int rc, const char *why)
 {
-	int rc;
+	struct answer answer = {.status = 400, .is_denial = true, .reason = exchange->why};
 
-	*out = data;
-	if (!exchange->scans_body)
-		return true;
-	rc = secret_body_feed(&exchange->body, data, last, out);
-	if (rc == 0)
-		return true;
-	if (rc == ERROR_DENIED && exchange->sandbox->policy->mode == POLICY_OBSERVE) {
-		exchange->would_deny = true;
-		exchange->would_reason = "a placeholder in the body is misused";
-		exchange->plan.refusal = NULL;
-		exchange->plan.kill = false;
-		return true;
-	}
-	if (rc == ERROR_DENIED)
+	if (rc == ERROR_DENIED && exchange->plan.refusal) {
 		refuse_misuse(exchange);
-	else
-		fail(exchange, 503, "out of memory");
-	return false;
+		return;
+	}
+	if (rc == ERROR_DENIED) {
+		answer.status = 403;
+		snprintf(exchange->why, sizeof(exchange->why),
+			 "the body of the request would have to be changed, which cannot be: %s",
+			 why);
+	} else if (rc == -ENOMEM) {
+		answer.status = 503;
+		answer.is_denial = false;
+		snprintf(exchange->why, sizeof(exchange->why), "out of memory");
+	} else {
+		snprintf(exchange->why, sizeof(exchange->why),
+			 "the body of the request cannot be looked through: %s", why);
+	}
+	answer_and_end(exchange, &answer);
 }
 
-static void send_body(struct exchange *exchange, struct slice data)
+static void finish_request(struct exchange *exchange)
 {
-	if (data.len == 0)
-		return;
-	exchange->origin->ops->send_data(exchange->origin, data);
-	if (exchange->origin->ops->is_congested(exchange->origin))
+	exchange->request_sent = true;
+	if (exchange->origin)
+		exchange->origin->ops->send_end(exchange->origin, &exchange->trailers);
+}
+
+/* What became of the body: STATE is a flow_state, or a negative code with WHY. */
+static void follow_body(struct exchange *exchange, int state, const char *why)
+{
+	struct origin *origin = exchange->origin;
+
+	if (state < 0)
+		refuse_body(exchange, state, why);
+	else if (state == FLOW_DONE)
+		finish_request(exchange);
+	else if (origin && origin->ops->is_congested(origin))
 		exchange->ops->pause_request(exchange->leg, true);
 }
 
 void exchange_request_data(struct exchange *exchange, struct slice data)
 {
-	struct slice out;
+	const char *why = NULL;
+	int rc;
 
 	if (exchange->state == EXCHANGE_OVER)
 		return;
 	exchange->request_bytes += data.len;
-	if (!scan(exchange, data, false, &out))
-		return;
 	if (exchange->state == EXCHANGE_COLLECTING) {
-		if (buffer_append(&exchange->collected, out) < 0)
-			fail(exchange, 503, "out of memory");
+		rc = exchange_body_collect(&exchange->body, data, &why);
+		if (rc < 0)
+			refuse_body(exchange, rc, why);
 		return;
 	}
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	send_body(exchange, out);
+	rc = exchange_body_feed(&exchange->body, data, false, &why);
+	follow_body(exchange, rc, why);
 }
 
-static void finish_request(struct exchange *exchange, const struct http_fields *trailers)
+static void end_collection(struct exchange *exchange)
 {
-	exchange->origin->ops->send_end(exchange->origin, trailers);
-	exchange->request_sent = true;
+	const char *why = NULL;
+	int rc = exchange_body_measure(&exchange->body, &why);
+
+	if (rc < 0)
+		refuse_body(exchange, rc, why);
+	else
+		connect_origin(exchange, false);
 }
 
-static bool end_of_collection(struct exchange *exchange)
+/* False: the exchange is over. */
+static bool take_trailers(struct exchange *exchange, struct http_fields *trailers)
 {
-	if (exchange->state != EXCHANGE_COLLECTING)
+	struct answer answer;
+
+	if (!trailers || trailers->count == 0)
+		return true;
+	if (!exchange_judge_trailers(exchange, trailers, &answer)) {
+		answer_and_end(exchange, &answer);
 		return false;
-	exchange->request.body_bytes = buffer_length(&exchange->collected);
-	connect_origin(exchange, false);
+	}
+	exchange->trailers = *trailers;
 	return true;
 }
 
 void exchange_request_end(struct exchange *exchange, struct http_fields *trailers)
 {
-	struct slice rest = SLICE_EMPTY;
+	const char *why = NULL;
+	int rc;
 
 	if (exchange->state == EXCHANGE_OVER)
 		return;
 	exchange->request_ended = true;
-	if (!scan(exchange, SLICE_EMPTY, true, &rest))
+	if (!take_trailers(exchange, trailers))
 		return;
-	if (trailers && trailers->count) {
-		secret_plan_trailers(&exchange->sandbox->secrets, trailers, &exchange->arena,
-				     &exchange->plan);
-		if (exchange->plan.refusal && exchange->sandbox->policy->mode == POLICY_ENFORCE) {
-			refuse_misuse(exchange);
-			return;
-		}
+	if (exchange->state == EXCHANGE_COLLECTING) {
+		end_collection(exchange);
+	} else if (exchange->head_sent) {
+		rc = exchange_body_feed(&exchange->body, SLICE_EMPTY, true, &why);
+		follow_body(exchange, rc, why);
 	}
-	if (exchange->state == EXCHANGE_COLLECTING && rest.len &&
-	    buffer_append(&exchange->collected, rest) < 0) {
-		fail(exchange, 503, "out of memory");
-		return;
-	}
-	if (trailers)
-		exchange->trailers = *trailers;
-	if (end_of_collection(exchange) || !exchange->head_sent)
-		return;
-	send_body(exchange, rest);
-	finish_request(exchange, trailers);
 }
 
 void exchange_client_gone(struct exchange *exchange, const char *why)
@@ -300,27 +318,64 @@ void exchange_client_gone(struct exchange *exchange, const char *why)
 	end(exchange, true);
 }
 
-void exchange_client_drained(struct exchange *exchange)
+/* The response has gone to the client. */
+static void finish_response(struct exchange *exchange)
 {
-	if (exchange->state == EXCHANGE_OVER || !exchange->origin)
-		return;
-	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	exchange->origin->ops->pause(exchange->origin, false);
+	exchange->ops->end(exchange->leg, &exchange->response_trailers);
+	exchange_write_record(exchange, true, NULL);
+	end(exchange, false);
 }
 
-void exchange_origin_drained(struct exchange *exchange)
+/* What became of the response's flow. False: the exchange is over. */
+static bool follow_response_flow(struct exchange *exchange, int state)
+{
+	char why[256];
+
+	if (state < 0) {
+		snprintf(why, sizeof(why), "the origin's response cannot be looked through: %s",
+			 exchange->response_flow.why);
+		fail(exchange, 502, why);
+		return false;
+	}
+	if (state != FLOW_DONE)
+		return true;
+	finish_response(exchange);
+	return false;
+}
+
+void exchange_client_drained(struct exchange *exchange)
 {
 	if (exchange->state == EXCHANGE_OVER)
 		return;
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	if (!exchange->request_ended)
+	if (exchange->response_flows &&
+	    !follow_response_flow(exchange, flow_resume(&exchange->response_flow)))
+		return;
+	if (exchange->origin && exchange->response_flow.state != FLOW_BLOCKED)
+		exchange->origin->ops->pause(exchange->origin, false);
+}
+
+void exchange_origin_drained(struct exchange *exchange)
+{
+	const char *why = NULL;
+	int state;
+
+	if (exchange->state == EXCHANGE_OVER)
+		return;
+	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
+	if (exchange->request_sent || !exchange->head_sent)
+		return;
+	state = exchange_body_resume(&exchange->body, &why);
+	if (state == FLOW_OPEN && !exchange->request_ended)
 		exchange->ops->pause_request(exchange->leg, false);
+	else
+		follow_body(exchange, state, why);
 }
 
 void exchange_origin_ready(struct exchange *exchange)
 {
-	struct slice collected = buffer_slice(&exchange->collected);
 	struct origin *origin = exchange->origin;
+	const char *why = NULL;
 	int rc;
 
 	origin->ops->describe(origin, &exchange->origin_facts);
@@ -339,11 +394,15 @@ void exchange_origin_ready(struct exchange *exchange)
 	exchange->head_sent = true;
 	exchange->state = EXCHANGE_SENDING;
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	send_body(exchange, collected);
-	if (exchange->request_ended)
-		finish_request(exchange, &exchange->trailers);
-	else
+	if (!exchange->request_ended) {
 		exchange->ops->pause_request(exchange->leg, false);
+		return;
+	}
+	if (exchange->body.plan == BODY_COLLECT)
+		rc = exchange_body_send_collected(&exchange->body, &why);
+	else
+		rc = exchange_body_feed(&exchange->body, SLICE_EMPTY, true, &why);
+	follow_body(exchange, rc, why);
 }
 
 /* Sending anew is possible when nothing of the body is lost, and safe when the origin has not acted
@@ -351,8 +410,7 @@ void exchange_origin_ready(struct exchange *exchange)
 static bool may_retry(const struct exchange *exchange, enum origin_failure kind)
 {
 	bool has_whole_body = exchange->request.body == HTTP_BODY_NONE ||
-			      exchange->request_bytes == 0 ||
-			      buffer_length(&exchange->collected) > 0;
+			      exchange->request_bytes == 0 || exchange->body.plan == BODY_COLLECT;
 
 	if (exchange->was_retried || exchange->state == EXCHANGE_RESPONDING ||
 	    exchange->informational > 0 || !has_whole_body)
@@ -364,9 +422,17 @@ static bool may_retry(const struct exchange *exchange, enum origin_failure kind)
 void exchange_origin_failed(struct exchange *exchange, int status, const char *why,
 			    enum origin_failure kind)
 {
+	const char *refusal = NULL;
+	int rc;
+
 	exchange->origin = NULL;
 	if (!may_retry(exchange, kind)) {
 		fail(exchange, status, why);
+		return;
+	}
+	rc = exchange_body_restart(&exchange->body, &refusal);
+	if (rc < 0) {
+		refuse_body(exchange, rc, refusal);
 		return;
 	}
 	exchange->was_retried = true;
@@ -391,9 +457,17 @@ static void respond_informational(struct exchange *exchange, struct http_message
 
 void exchange_response(struct exchange *exchange, struct http_message *response)
 {
+	const char *why;
+
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	/* It would advertise HTTP/3, for which there is no way out (design section 1). */
 	http_fields_remove(&response->fields, FIELD_ALT_SVC);
+	if (exchange_scrub_response(exchange, response, &why) < 0) {
+		fail(exchange, 502, why);
+		return;
+	}
+	/* Which answers are our own is for us to say. */
+	http_fields_remove(&response->fields, FIELD_SALLYPORT_VERDICT);
 	if (response->status < 200) {
 		respond_informational(exchange, response);
 		return;
@@ -407,7 +481,10 @@ void exchange_response_data(struct exchange *exchange, struct slice data)
 {
 	exchange->response_bytes += data.len;
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	exchange->ops->data(exchange->leg, data);
+	if (!exchange->response_flows)
+		exchange->ops->data(exchange->leg, data);
+	else if (!follow_response_flow(exchange, flow_feed(&exchange->response_flow, data, false)))
+		return;
 	if (exchange->ops->is_congested(exchange->leg))
 		exchange->origin->ops->pause(exchange->origin, true);
 }
@@ -416,12 +493,17 @@ void exchange_response_end(struct exchange *exchange, struct http_fields *traile
 {
 	struct origin *origin = take_ptr(exchange->origin);
 
-	exchange->ops->end(exchange->leg, trailers);
-	exchange_write_record(exchange, true, NULL);
 	/* An origin that answered early may still be waiting for the rest of the request. */
 	if (exchange->request_sent)
 		origin->ops->release(origin);
 	else
 		origin->ops->abort(origin);
-	end(exchange, false);
+	/* What cannot be scrubbed does not pass. */
+	if (trailers && exchange_scrub_fields(exchange, trailers) == 0)
+		exchange->response_trailers = *trailers;
+	if (exchange->response_flows)
+		follow_response_flow(exchange,
+				     flow_feed(&exchange->response_flow, SLICE_EMPTY, true));
+	else
+		finish_response(exchange);
 }

@@ -28,9 +28,10 @@
 #include "proxy/audit/record.h"
 #include "proxy/engine/deadline.h"
 #include "proxy/engine/engine.h"
+#include "proxy/engine/exchange_body.h"
 #include "proxy/engine/origin.h"
+#include "proxy/http/flow.h"
 #include "proxy/http/message.h"
-#include "proxy/secret/body.h"
 #include "proxy/secret/inject.h"
 
 struct sandbox;
@@ -43,6 +44,13 @@ enum exchange_state {
 	EXCHANGE_RESPONDING,
 	EXCHANGE_OVER,
 	EXCHANGE_STATE_COUNT,
+};
+
+/* How a response is scrubbed (exchange_scrub.h). */
+enum exchange_scrub {
+	EXCHANGE_SCRUB_NONE,
+	EXCHANGE_SCRUB_TRY,
+	EXCHANGE_SCRUB_MUST,
 };
 
 /* What is known of the client's connection, and holds for all of its exchanges. */
@@ -100,11 +108,14 @@ struct exchange {
 	bool would_deny;
 	const char *would_reason;
 	struct secret_plan plan;
-	bool scans_body;
-	struct secret_body body;
-	struct buffer collected;
+	struct exchange_body body;
+	struct http_fields trailers; /* of the request, until it is sent */
 
-	struct http_fields trailers; /* of the request, when they came before it could be sent */
+	enum exchange_scrub scrub;
+	bool response_flows; /* its body goes through: */
+	struct flow response_flow;
+	struct http_fields response_trailers;
+	uint64_t scrubbed; /* hits */
 
 	bool reserved;	    /* a record has its room */
 	bool request_ended; /* the client has sent all of it */
@@ -122,6 +133,9 @@ struct exchange {
 	char why[640]; /* of a refusal or failure */
 	char allow_with[512];
 };
+
+/* Whether a real value goes into the request, or may. */
+bool exchange_carries_secret(const struct exchange *exchange);
 
 /* Called by the client's leg. */
 

@@ -4,6 +4,10 @@
 
 #include "base/error.h"
 #include "proxy/engine/sandbox.h"
+#include "proxy/secret/credentials.h"
+#include "proxy/secret/signature.h"
+
+enum { FOREIGN_NAME_BYTES = 64 };
 
 static bool refuse(struct answer *answer, int status, const char *reason)
 {
@@ -145,10 +149,10 @@ static void describe_misuse(struct exchange *exchange, const struct secret_misus
 	const struct policy_use *use = &secret->uses[0];
 
 	snprintf(exchange->why, sizeof(exchange->why),
-		 "the placeholder of %s stands in the %s, where it is not bound to; it is bound to "
-		 "%.*s at "
-		 "%.*s%s%s",
-		 secret->name, secret_place_name(misuse->place), SLICE_ARGS(use->slot.text),
+		 "the placeholder of %s stands in the %s%s, where it is not bound to; it is bound "
+		 "to %.*s at %.*s%s%s",
+		 secret->name, secret_place_name(misuse->place),
+		 misuse->disguised ? ", in disguise" : "", SLICE_ARGS(use->slot.text),
 		 SLICE_ARGS(use->at.text), secret->use_count > 1 ? ", among others" : "",
 		 misuse->action == SECRET_KILLED ? "; for this, the sandbox is ended" : "");
 }
@@ -187,45 +191,120 @@ static bool check_misuse(struct exchange *exchange, struct answer *answer)
 	return true;
 }
 
-static bool is_coded(const struct http_message *request)
+bool exchange_lets_misuse_pass(struct exchange *exchange)
 {
-	const struct http_field *field = http_fields_find(&request->fields, FIELD_CONTENT_ENCODING);
-
-	return field && field->value.len &&
-	       !slice_equal_nocase(field->value, SLICE_LITERAL("identity"));
+	if (!is_observing(exchange))
+		return false;
+	exchange->would_deny = true;
+	exchange->would_reason =
+		"a placeholder in the body is misused, or the body cannot be looked "
+		"through";
+	exchange->plan.refusal = NULL;
+	exchange->plan.kill = false;
+	return true;
 }
 
-/* What must be inspected and cannot be is refused (design section 3, rule 10). */
-static bool check_body(struct exchange *exchange, struct answer *answer)
+static bool begin_body(struct exchange *exchange, const struct path *path, struct answer *answer)
 {
-	const struct http_message *request = &exchange->request;
+	struct policy_request asked = question(exchange, path);
 
-	if (request->body == HTTP_BODY_NONE || exchange->sandbox->secrets.count == 0)
-		return true;
-	exchange->scans_body = true;
-	if (!secret_body_must_inspect(&exchange->sandbox->secrets) || !is_coded(request))
-		return true;
-	return refuse_by_policy(
-		exchange, answer,
-		"the body is compressed, and a secret's misuse setting (strict, strip or "
-		"kill) demands that it be inspected");
+	return exchange_body_begin(exchange, &asked, answer);
+}
+
+static bool refuse_plan(struct answer *answer, int rc)
+{
+	if (rc == -ENOMEM)
+		return refuse(answer, 503, "out of memory");
+	return refuse(answer, 431, "the request has more placeholders than are supported");
+}
+
+/* What is left of a path that something was taken out of is judged like any other. */
+static bool settle_path(struct exchange *exchange, struct path *path, struct answer *answer)
+{
+	struct http_message *request = &exchange->request;
+	int rc;
+
+	do {
+		struct policy_request asked = question(exchange, path);
+
+		rc = secret_plan_begin(&exchange->plan, exchange->sandbox->policy, &asked);
+		if (rc == 0)
+			rc = secret_plan_path(&exchange->sandbox->secrets, request,
+					      &exchange->plan);
+		if (rc == 1 &&
+		    (!canonicalise(exchange, path, answer) || !decide(exchange, path, answer)))
+			return false;
+	} while (rc == 1);
+	return rc < 0 ? refuse_plan(answer, rc) : true;
+}
+
+/* What the rule that allows the request does to it before its placeholders are looked at. */
+static int apply_rule(struct exchange *exchange, const struct policy_rule *rule)
+{
+	int rc = 0;
+
+	if (rule->credentials == POLICY_CREDENTIALS_NONE)
+		rc = credentials_take_out(&exchange->plan, &exchange->request);
+	if (rc == 0)
+		rc = secret_plan_set(rule, &exchange->request, &exchange->plan);
+	return rc;
 }
 
 static bool plan_secrets(struct exchange *exchange, struct path *path, struct answer *answer)
 {
-	struct http_message *request = &exchange->request;
-	struct policy_request asked = question(exchange, path);
-	int rc = secret_plan_make(&exchange->sandbox->secrets, exchange->sandbox->policy, &asked,
-				  request, &exchange->plan);
+	int rc = 0;
 
-	if (rc < 0)
-		return refuse(answer, 431, "the request has more placeholders than are supported");
-	if (!check_misuse(exchange, answer))
+	if (!settle_path(exchange, path, answer))
 		return false;
-	if (request->path.ptr == path->text.ptr)
+	if (exchange->verdict.allow)
+		rc = apply_rule(exchange, exchange->verdict.rule);
+	if (rc == 0)
+		rc = secret_plan_make(&exchange->sandbox->secrets, &exchange->request,
+				      &exchange->plan);
+	return rc < 0 ? refuse_plan(answer, rc) : check_misuse(exchange, answer);
+}
+
+/* A credential that is none of ours, where the rule wants none such (threat S20). */
+static bool check_credentials(struct exchange *exchange, struct answer *answer)
+{
+	const struct policy_rule *rule = exchange->verdict.rule;
+	struct credentials_foreign foreign;
+
+	if (!exchange->verdict.allow || rule->credentials != POLICY_CREDENTIALS_OURS)
 		return true;
-	/* Something was taken out of the path: what is left is judged like any other. */
-	return canonicalise(exchange, path, answer) && decide(exchange, path, answer);
+	if (credentials_find_foreign(&exchange->plan, &exchange->request, &foreign) < 0)
+		return refuse(answer, 503, "out of memory");
+	if (!foreign.where)
+		return true;
+	foreign.name = slice_first(foreign.name, FOREIGN_NAME_BYTES);
+	if (strcmp(foreign.where, "path") == 0)
+		snprintf(exchange->why, sizeof(exchange->why),
+			 "the path has something else where the placeholder of %.*s belongs, and "
+			 "rules[%zu] takes no other credentials",
+			 SLICE_ARGS(foreign.name), rule->index);
+	else
+		snprintf(exchange->why, sizeof(exchange->why),
+			 "the %s \"%.*s\" has a credential that is no placeholder of this "
+			 "sandbox, and rules[%zu] takes no other credentials",
+			 foreign.where, SLICE_ARGS(foreign.name), rule->index);
+	return refuse_by_policy(exchange, answer, exchange->why);
+}
+
+/* A signature that the sender has made is over placeholders: what is sent would not hold. */
+static bool check_signature(struct exchange *exchange, struct answer *answer)
+{
+	const char *signature;
+
+	if (!secret_plan_has_secrets(&exchange->plan))
+		return true;
+	signature = signature_of(&exchange->request);
+	if (!signature)
+		return true;
+	snprintf(exchange->why, sizeof(exchange->why),
+		 "the request is signed (%s), and a secret would be put into it: the signature was "
+		 "made over the placeholder and would not hold",
+		 signature);
+	return refuse(answer, 403, exchange->why);
 }
 
 /* The connection was refused when its name was known; what would allow this very request can be
@@ -265,10 +344,25 @@ bool exchange_judge(struct exchange *exchange, struct answer *answer)
 		return false;
 	/* Before secrets are planned, as the plan knows fields by their place. */
 	strip_overrides(exchange);
-	if (!plan_secrets(exchange, &path, answer) || !check_body(exchange, answer))
+	if (!plan_secrets(exchange, &path, answer) || !check_credentials(exchange, answer) ||
+	    !check_signature(exchange, answer) || !begin_body(exchange, &path, answer))
 		return false;
 	exchange->would_deny |= facts->would_deny;
 	if (facts->would_deny && !exchange->would_reason)
 		exchange->would_reason = facts->refusal.reason;
 	return true;
+}
+
+bool exchange_judge_trailers(struct exchange *exchange, struct http_fields *trailers,
+			     struct answer *answer)
+{
+	const struct policy_verdict *verdict = &exchange->verdict;
+	int rc;
+
+	*answer = (struct answer){0};
+	if (verdict->allow && verdict->rule->credentials != POLICY_CREDENTIALS_ANY)
+		credentials_drop_trailers(&exchange->plan, trailers);
+	rc = secret_plan_trailers(&exchange->sandbox->secrets, trailers, &exchange->arena,
+				  &exchange->plan);
+	return rc < 0 ? refuse_plan(answer, rc) : check_misuse(exchange, answer);
 }

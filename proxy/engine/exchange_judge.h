@@ -9,7 +9,14 @@
  * be). False: ANSWER is what the client is told. */
 bool exchange_judge(struct exchange *exchange, struct answer *answer);
 
-/* The refusal of EXCHANGE's plan, which was found in the body or the trailers, as an answer. */
+/* The same of the TRAILERS, which are stripped of what must be. */
+bool exchange_judge_trailers(struct exchange *exchange, struct http_fields *trailers,
+			     struct answer *answer);
+
+/* The refusal of EXCHANGE's plan, which was found in the body, as an answer. */
 void exchange_refuse_misuse(struct exchange *exchange, struct answer *answer);
+
+/* In observe mode a misuse in the body goes on, and is marked: true then. */
+bool exchange_lets_misuse_pass(struct exchange *exchange);
 
 #endif

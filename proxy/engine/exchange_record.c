@@ -41,9 +41,26 @@ static void describe_origin(const struct exchange *exchange, struct audit_record
 	record->upstream.resumed = facts->tls_resumed;
 }
 
+static void describe_body_secrets(const struct exchange *exchange, struct audit_record *record)
+{
+	const struct exchange_body *body = &exchange->body;
+
+	for (size_t i = 0; exchange->head_sent && i < body->put_in_count; i++) {
+		if (record->secret_count == AUDIT_SECRETS_MAX) {
+			record->secrets_more++;
+			continue;
+		}
+		record->secrets[record->secret_count++] = (struct audit_secret){
+			.name = body->put_in[i]->secret->name,
+			.slot = body->put_in[i]->slot.text,
+		};
+	}
+}
+
 static void describe_secrets(const struct exchange *exchange, struct audit_record *record)
 {
 	const struct secret_plan *plan = &exchange->plan;
+	struct secret_put put;
 
 	for (size_t i = 0; i < plan->misuse_count && i < AUDIT_MISUSES_MAX; i++) {
 		record->misuses[record->misuse_count++] = (struct audit_misuse){
@@ -53,13 +70,18 @@ static void describe_secrets(const struct exchange *exchange, struct audit_recor
 		};
 	}
 	record->misuses_more = plan->misuses_more;
+	record->scrubbed = exchange->scrubbed;
 	/* A secret is in the record when it was sent, not when it would have been. */
-	for (size_t i = 0; exchange->head_sent && i < plan->item_count; i++) {
-		record->secrets[record->secret_count++] = (struct audit_secret){
-			.name = plan->items[i].entry->policy->name,
-			.slot = plan->items[i].use->slot.text,
-		};
+	for (size_t i = 0; exchange->head_sent && secret_plan_list(plan, i, &put); i++) {
+		if (record->secret_count == AUDIT_SECRETS_MAX)
+			record->secrets_more++;
+		else
+			record->secrets[record->secret_count++] = (struct audit_secret){
+				.name = put.secret->name,
+				.slot = put.slot,
+			};
 	}
+	describe_body_secrets(exchange, record);
 }
 
 /* Text with placeholders by name (threat S13), in ARENA; cut, as the record cuts it anyway. */

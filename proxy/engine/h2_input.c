@@ -32,7 +32,7 @@ static void consume(struct h2_stream *stream, size_t len)
 {
 	struct h2_session *session = stream->session;
 
-	if (stream->closed) {
+	if (stream->closed || stream->ignores) {
 		nghttp2_session_consume_connection(session->codec, len);
 		return;
 	}

@@ -122,8 +122,6 @@ static int on_frame_sent(nghttp2_session *codec, const nghttp2_frame *frame, voi
 	    (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
 	stream->sent = true;
-	if (stream->reset_when_sent)
-		nghttp2_submit_rst_stream(codec, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_NO_ERROR);
 	return 0;
 }
 
@@ -329,7 +327,7 @@ void h2_stream_init(struct h2_stream *stream, struct h2_session *session)
 	stream->window = session->is_server ? H2_SERVER_STREAM_WINDOW : H2_CLIENT_STREAM_WINDOW;
 	buffer_init(&stream->held, H2_CLIENT_STREAM_WINDOW_MAX);
 	/* Pieces are no longer than what one read brings, and stop when it is congested. */
-	buffer_init(&stream->pending, (size_t)1 << 20);
+	buffer_init_wiped(&stream->pending, (size_t)1 << 20);
 	arena_init(&stream->texts,
 		   2 * HTTP_TRAILER_MAX_BYTES + sizeof(nghttp2_nv) * H2_ENTRIES_MAX);
 	list_init(&stream->ready_node);
@@ -350,7 +348,7 @@ void h2_stream_forget(struct h2_stream *stream)
 		nghttp2_session_consume_connection(session->codec, held);
 	session->held_bytes -= held;
 	buffer_free(&stream->held);
-	buffer_wipe(&stream->pending);
+	buffer_free(&stream->pending);
 	arena_free(&stream->texts);
 	list_remove(&stream->node);
 	list_remove(&stream->ready_node);
@@ -501,8 +499,6 @@ void h2_stream_ignore(struct h2_stream *stream)
 	stream->ignores = true;
 	if (held) {
 		nghttp2_session_consume_connection(session->codec, held);
-		if (!stream->closed)
-			nghttp2_session_consume_stream(session->codec, stream->id, held);
 		session->held_bytes -= held;
 		buffer_free(&stream->held);
 	}
@@ -520,13 +516,6 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t code)
 	stream->finished = true;
 	h2_stream_ignore(stream);
 	engine_put_off(session->engine, &session->chore);
-}
-
-void h2_stream_reset_when_sent(struct h2_stream *stream)
-{
-	if (stream->sent && !stream->closed)
-		h2_stream_reset(stream, NGHTTP2_NO_ERROR);
-	stream->reset_when_sent = true;
 }
 
 void h2_stream_stop(struct h2_stream *stream, bool stop)

@@ -129,7 +129,6 @@ struct h2_stream {
 	bool finished;
 	bool sent;
 	bool congested;
-	bool reset_when_sent;
 	bool head_sent;
 	bool head_refused;
 	struct arena texts; /* of the trailers to send */
@@ -183,12 +182,9 @@ void h2_stream_finish(struct h2_stream *stream, const struct http_fields *traile
 /* Breaks the stream off. */
 void h2_stream_reset(struct h2_stream *stream, uint32_t code);
 
-/* What still comes is dropped: nobody wants it any more. */
+/* What still comes is dropped, as nobody wants it any more, and no more is asked for than the
+ * stream's window has room for. */
 void h2_stream_ignore(struct h2_stream *stream);
-
-/* Once the response has been sent whole, tells the client to send no more (RFC 9113 section 8.1).
- */
-void h2_stream_reset_when_sent(struct h2_stream *stream);
 
 /* Stops the input from being handed on, or lets it come. */
 void h2_stream_stop(struct h2_stream *stream, bool stop);

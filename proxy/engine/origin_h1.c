@@ -70,17 +70,18 @@ static int write_head(struct origin_connection *connection, struct exchange *exc
 	struct http_message *request = &exchange->request;
 	char *scratch = sandbox->engine->secret_scratch;
 	struct writer out;
+	bool hides = secret_plan_has_secrets(&exchange->plan);
 	int rc = 0;
 
-	if (exchange->plan.item_count && !origin_connection_may_carry(connection, exchange))
+	if (exchange_carries_secret(exchange) && !origin_connection_may_carry(connection, exchange))
 		return ERROR_VERIFY;
 	out = writer_of(stream_stage_reserve(&connection->stream, H1_WRITE_MAX_BYTES),
 			H1_WRITE_MAX_BYTES);
-	if (exchange->plan.item_count)
+	if (hides)
 		rc = secret_plan_apply(&sandbox->secrets, &exchange->plan, request, scratch);
 	if (rc == 0)
 		rc = h1_write_request(&out, request, request->path, false);
-	if (exchange->plan.item_count)
+	if (hides)
 		secret_plan_undo(&exchange->plan, request, scratch);
 	if (rc < 0)
 		explicit_bzero(out.start, writer_length(&out));

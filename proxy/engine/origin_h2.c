@@ -53,7 +53,7 @@ static int write_head(struct origin_stream *stream, struct exchange *exchange)
 {
 	struct sandbox *sandbox = stream->connection->sandbox;
 	struct http_message *request = &exchange->request;
-	bool hides = exchange->plan.item_count > 0;
+	bool hides = secret_plan_has_secrets(&exchange->plan);
 	nghttp2_nv list[H2_ENTRIES_MAX];
 	ssize_t count = 0;
 
@@ -79,7 +79,8 @@ static int send_request(struct origin *origin)
 	struct exchange *exchange = origin->exchange;
 	int rc;
 
-	if (exchange->plan.item_count && !origin_connection_may_carry(stream->connection, exchange))
+	if (exchange_carries_secret(exchange) &&
+	    !origin_connection_may_carry(stream->connection, exchange))
 		return ERROR_VERIFY;
 	stream->starting = true;
 	rc = write_head(stream, exchange);

@@ -20,7 +20,7 @@
 enum { SPLICE_BYTES = 256 << 10, SPLICES_A_TURN = 4 };
 
 /* One direction: from one socket through a pipe to the other. */
-struct flow {
+struct direction {
 	int from;
 	int to;
 	int pipe_read;
@@ -42,8 +42,8 @@ struct passthrough {
 	struct ev_io origin_io;
 	int client_fd;
 	int origin_fd;
-	struct flow up;
-	struct flow down;
+	struct direction up;
+	struct direction down;
 	struct buffer hello; /* read from the client before it was decided to pass it on */
 	struct address address;
 	int64_t started_us;
@@ -89,10 +89,10 @@ static void write_record(struct passthrough *pass, bool allow, const char *text)
 	sandbox_commit_record(sandbox, &record);
 }
 
-static void close_flow(struct flow *flow)
+static void close_direction(struct direction *direction)
 {
-	cleanup_close_fd(&flow->pipe_read);
-	cleanup_close_fd(&flow->pipe_write);
+	cleanup_close_fd(&direction->pipe_read);
+	cleanup_close_fd(&direction->pipe_write);
 }
 
 static void end(struct passthrough *pass, bool allow, const char *text, bool reset)
@@ -113,8 +113,8 @@ static void end(struct passthrough *pass, bool allow, const char *text, bool res
 	}
 	cleanup_close_fd(&pass->client_fd);
 	cleanup_close_fd(&pass->origin_fd);
-	close_flow(&pass->up);
-	close_flow(&pass->down);
+	close_direction(&pass->up);
+	close_direction(&pass->down);
 	buffer_free(&pass->hello);
 	list_remove(&pass->node);
 	pass->sandbox->client_count--;
@@ -128,38 +128,38 @@ static void too_late(struct deadline *deadline)
 }
 
 /* Moves what can be moved. 0, or a negated errno when the connection is broken. */
-static int move(struct flow *flow)
+static int move(struct direction *direction)
 {
-	for (int i = 0; i < SPLICES_A_TURN && !flow->done; i++) {
+	for (int i = 0; i < SPLICES_A_TURN && !direction->done; i++) {
 		ssize_t got;
 
-		if (!flow->ended && flow->in_pipe < SPLICE_BYTES) {
-			got = splice(flow->from, NULL, flow->pipe_write, NULL, SPLICE_BYTES,
-				     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		if (!direction->ended && direction->in_pipe < SPLICE_BYTES) {
+			got = splice(direction->from, NULL, direction->pipe_write, NULL,
+				     SPLICE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 			if (got < 0 && errno != EAGAIN)
 				return -errno;
-			flow->ended = got == 0;
+			direction->ended = got == 0;
 			if (got > 0)
-				flow->in_pipe += (size_t)got;
+				direction->in_pipe += (size_t)got;
 		}
-		if (flow->in_pipe == 0) {
-			flow->done = flow->ended;
+		if (direction->in_pipe == 0) {
+			direction->done = direction->ended;
 			break;
 		}
-		got = splice(flow->pipe_read, NULL, flow->to, NULL, flow->in_pipe,
+		got = splice(direction->pipe_read, NULL, direction->to, NULL, direction->in_pipe,
 			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 		if (got < 0)
 			return errno == EAGAIN ? 0 : -errno;
-		flow->in_pipe -= (size_t)got;
-		flow->bytes += (uint64_t)got;
+		direction->in_pipe -= (size_t)got;
+		direction->bytes += (uint64_t)got;
 	}
-	if (flow->done)
-		shutdown(flow->to, SHUT_WR);
+	if (direction->done)
+		shutdown(direction->to, SHUT_WR);
 	return 0;
 }
 
-static void set_events(struct ev_loop *loop, struct ev_io *io, const struct flow *reads,
-		       const struct flow *writes)
+static void set_events(struct ev_loop *loop, struct ev_io *io, const struct direction *reads,
+		       const struct direction *writes)
 {
 	/* What waits in a pipe is for the other side's room; until it is gone, no more is read. */
 	int wanted = (!reads->ended && reads->in_pipe == 0 ? EV_READ : 0) |
@@ -205,30 +205,30 @@ static void on_origin(struct ev_loop *loop, struct ev_io *io, int events)
 	pump(container_of(io, struct passthrough, origin_io));
 }
 
-static int open_flow(struct flow *flow, int from, int to)
+static int open_direction(struct direction *direction, int from, int to)
 {
 	int ends[2];
 
-	flow->from = from;
-	flow->to = to;
+	direction->from = from;
+	direction->to = to;
 	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
 		return -errno;
-	flow->pipe_read = ends[0];
-	flow->pipe_write = ends[1];
+	direction->pipe_read = ends[0];
+	direction->pipe_write = ends[1];
 	/* More than the limit for unprivileged users is refused; the default does as well. */
 	fcntl(ends[1], F_SETPIPE_SZ, SPLICE_BYTES);
 	return 0;
 }
 
 /* The ClientHello goes first, through the pipe like all that follows it. */
-static int start_flows(struct passthrough *pass)
+static int start_directions(struct passthrough *pass)
 {
 	struct slice hello = buffer_slice(&pass->hello);
-	int rc = open_flow(&pass->up, pass->client_fd, pass->origin_fd);
+	int rc = open_direction(&pass->up, pass->client_fd, pass->origin_fd);
 	ssize_t sent;
 
 	if (rc == 0)
-		rc = open_flow(&pass->down, pass->origin_fd, pass->client_fd);
+		rc = open_direction(&pass->down, pass->origin_fd, pass->client_fd);
 	if (rc < 0)
 		return rc;
 	/* A new connection has room for this much. */
@@ -257,7 +257,7 @@ static void on_dialled(void *context, const struct dial_result *result)
 	pass->address = result->address;
 	pass->connect_us = monotonic_now_us() - pass->started_us;
 	setsockopt(pass->origin_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (start_flows(pass) < 0) {
+	if (start_directions(pass) < 0) {
 		end(pass, true, "no pipe could be opened, or the origin took nothing", true);
 		return;
 	}

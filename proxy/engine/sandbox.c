@@ -9,6 +9,12 @@
 #include "proxy/engine/packet_watch.h"
 #include "proxy/engine/passthrough.h"
 
+enum {
+	/* What all decoders and encoders of a sandbox hold together; a body that would need more is
+	   refused. */
+	CODING_BUDGET_BYTES = 128 << 20,
+};
+
 bool sandbox_reserve_record(struct sandbox *sandbox)
 {
 	return audit_ring_reserve(sandbox->ring);
@@ -96,12 +102,40 @@ static int serve_dns(struct sandbox *sandbox, struct steer_sockets *sockets, str
 	return dns_server_create(&setup, &sandbox->dns, err);
 }
 
+/* A scrubber of all secrets whose setting is WANTED or stricter; NULL when there are none. */
+static int make_scrubber(const struct sandbox *sandbox, enum policy_scrub wanted,
+			 struct scrubber **scrubber, struct error *err)
+{
+	struct scrub_item items[POLICY_SECRETS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < sandbox->secrets.count; i++) {
+		const struct secret_entry *entry = &sandbox->secrets.entries[i];
+
+		if (entry->policy->scrub <= wanted)
+			items[count++] = (struct scrub_item){entry->value, entry->placeholder};
+	}
+	return count ? scrubber_create(items, count, scrubber, err) : 0;
+}
+
+static int make_scrubbers(struct sandbox *sandbox, struct error *err)
+{
+	int rc = make_scrubber(sandbox, POLICY_SCRUB_FIELDS, &sandbox->field_scrubber, err);
+
+	if (rc == 0)
+		rc = make_scrubber(sandbox, POLICY_SCRUB_ALL, &sandbox->body_scrubber, err);
+	sandbox->coding_budget.max_bytes = CODING_BUDGET_BYTES;
+	return rc;
+}
+
 int sandbox_serve(struct sandbox *sandbox, struct steer_sockets *sockets, const char *servers,
 		  struct error *err)
 {
 	int rc = resolver_create(sandbox->engine->loop, sandbox->policy, servers,
 				 &sandbox->resolver, err);
 
+	if (rc == 0)
+		rc = make_scrubbers(sandbox, err);
 	if (rc == 0)
 		rc = serve_dns(sandbox, sockets, err);
 	for (size_t i = 0; i < 2 && rc == 0; i++) {
@@ -132,5 +166,7 @@ void sandbox_free(struct sandbox *sandbox)
 	tls_downstream_free(take_ptr(sandbox->downstream));
 	authority_free(take_ptr(sandbox->authority));
 	names_free(take_ptr(sandbox->names));
+	scrubber_free(take_ptr(sandbox->field_scrubber));
+	scrubber_free(take_ptr(sandbox->body_scrubber));
 	secret_store_free(&sandbox->secrets);
 }

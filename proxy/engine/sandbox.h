@@ -8,6 +8,7 @@
 #ifndef PROXY_ENGINE_SANDBOX_H
 #define PROXY_ENGINE_SANDBOX_H
 
+#include "base/wiped.h"
 #include "ca/authority.h"
 #include "policy/policy.h"
 #include "proxy/audit/ring.h"
@@ -15,6 +16,7 @@
 #include "proxy/engine/engine.h"
 #include "proxy/engine/origin.h"
 #include "proxy/engine/resolver.h"
+#include "proxy/secret/scrub.h"
 #include "proxy/secret/store.h"
 #include "proxy/steer/steer.h"
 #include "proxy/tls/downstream.h"
@@ -37,6 +39,9 @@ struct sandbox {
 	struct listener *listeners[2];
 	struct packet_watch *packets;
 	struct secret_store secrets;
+	struct scrubber *field_scrubber; /* of responses' fields; NULL: nothing is scrubbed */
+	struct scrubber *body_scrubber;	 /* of their bodies; NULL: the same */
+	struct wiped_budget coding_budget;
 	struct origin_pool pool;
 	struct list clients; /* every client connection */
 	size_t client_count; /* and passed-through ones */

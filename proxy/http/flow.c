@@ -5,7 +5,7 @@
 void flow_init(struct flow *flow, const struct flow_sink *sink, void *owner, char *scratch)
 {
 	*flow = (struct flow){.sink = sink, .owner = owner, .scratch = scratch};
-	buffer_init(&flow->waiting, FLOW_WAITING_MAX_BYTES);
+	buffer_init_wiped(&flow->waiting, FLOW_WAITING_MAX_BYTES);
 }
 
 void flow_free(struct flow *flow)
@@ -13,7 +13,7 @@ void flow_free(struct flow *flow)
 	for (size_t i = 0; i < flow->count; i++)
 		flow->stages[i]->ops->free(flow->stages[i]);
 	flow->count = 0;
-	buffer_wipe(&flow->waiting);
+	buffer_free(&flow->waiting);
 }
 
 bool flow_add(struct flow *flow, struct stage *stage)

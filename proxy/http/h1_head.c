@@ -541,6 +541,8 @@ int h1_parse_response(struct slice head, struct slice method, struct http_messag
 		rc = read_response_body(message, method, fault);
 	if (rc < 0)
 		return rc;
+	/* It means nothing in a response, and is for the writer to make. */
+	http_fields_remove(&message->fields, FIELD_HOST);
 	until_close = message->close;
 	rc = take_hop_fields(&message->fields, &hop, fault);
 	message->close = until_close || hop.close ||

@@ -462,6 +462,13 @@ static int join_target(const struct http_message *message, struct slice path, st
 	*target = path;
 	if (message->query.len == 0)
 		return 0;
+	/* With a secret in it, it is in locked memory, and must be nowhere else. */
+	if (message->query.ptr == path.ptr + path.len) {
+		target->len += message->query.len;
+		return 0;
+	}
+	if (message->target_is_secret)
+		return ERROR_MISMATCH;
 	joined = arena_alloc_bytes(message->arena, path.len + message->query.len);
 	if (!joined)
 		return -ENOMEM;
@@ -479,8 +486,11 @@ ssize_t h2_list_request(const struct http_message *message, struct slice path,
 	size_t count = 0, length;
 	ssize_t rc;
 
-	if (!authority || join_target(message, path, &target) < 0)
+	if (!authority)
 		return -ENOMEM;
+	rc = join_target(message, path, &target);
+	if (rc < 0)
+		return rc;
 	if (!http_is_token(message->method) || !is_target_text(target))
 		return ERROR_SYNTAX;
 	length = host_format_authority(&message->host, message->port,

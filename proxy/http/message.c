@@ -8,24 +8,36 @@ static const struct {
 	struct slice name;
 	enum http_field_id id;
 } known_fields[] = {
+	{SLICE_LITERAL("accept-encoding"), FIELD_ACCEPT_ENCODING},
 	{SLICE_LITERAL("alt-svc"), FIELD_ALT_SVC},
 	{SLICE_LITERAL("authorization"), FIELD_AUTHORIZATION},
 	{SLICE_LITERAL("connection"), FIELD_CONNECTION},
+	{SLICE_LITERAL("content-digest"), FIELD_CONTENT_DIGEST},
 	{SLICE_LITERAL("content-encoding"), FIELD_CONTENT_ENCODING},
 	{SLICE_LITERAL("content-length"), FIELD_CONTENT_LENGTH},
+	{SLICE_LITERAL("content-md5"), FIELD_CONTENT_MD5},
+	{SLICE_LITERAL("content-range"), FIELD_CONTENT_RANGE},
+	{SLICE_LITERAL("content-type"), FIELD_CONTENT_TYPE},
 	{SLICE_LITERAL("cookie"), FIELD_COOKIE},
+	{SLICE_LITERAL("digest"), FIELD_DIGEST},
 	{SLICE_LITERAL("expect"), FIELD_EXPECT},
 	{SLICE_LITERAL("host"), FIELD_HOST},
 	{SLICE_LITERAL("http2-settings"), FIELD_HTTP2_SETTINGS},
+	{SLICE_LITERAL("if-range"), FIELD_IF_RANGE},
 	{SLICE_LITERAL("keep-alive"), FIELD_KEEP_ALIVE},
 	{SLICE_LITERAL("proxy-authenticate"), FIELD_PROXY_AUTHENTICATE},
 	{SLICE_LITERAL("proxy-authorization"), FIELD_PROXY_AUTHORIZATION},
 	{SLICE_LITERAL("proxy-connection"), FIELD_PROXY_CONNECTION},
+	{SLICE_LITERAL("range"), FIELD_RANGE},
+	{SLICE_LITERAL("repr-digest"), FIELD_REPR_DIGEST},
+	{SLICE_LITERAL("sallyport-verdict"), FIELD_SALLYPORT_VERDICT},
 	{SLICE_LITERAL("set-cookie"), FIELD_SET_COOKIE},
+	{SLICE_LITERAL("signature-input"), FIELD_SIGNATURE_INPUT},
 	{SLICE_LITERAL("te"), FIELD_TE},
 	{SLICE_LITERAL("trailer"), FIELD_TRAILER},
 	{SLICE_LITERAL("transfer-encoding"), FIELD_TRANSFER_ENCODING},
 	{SLICE_LITERAL("upgrade"), FIELD_UPGRADE},
+	{SLICE_LITERAL("x-amz-content-sha256"), FIELD_X_AMZ_CONTENT_SHA256},
 	{SLICE_LITERAL("x-http-method"), FIELD_X_HTTP_METHOD},
 	{SLICE_LITERAL("x-http-method-override"), FIELD_X_HTTP_METHOD_OVERRIDE},
 	{SLICE_LITERAL("x-method-override"), FIELD_X_METHOD_OVERRIDE},
@@ -157,6 +169,12 @@ bool http_is_field_value(struct slice text)
 	       !is_foreign_space((unsigned char)text.ptr[text.len - 1]);
 }
 
+bool http_is_digest(enum http_field_id id)
+{
+	return id == FIELD_CONTENT_DIGEST || id == FIELD_CONTENT_MD5 || id == FIELD_DIGEST ||
+	       id == FIELD_REPR_DIGEST;
+}
+
 bool http_may_be_trailer(const struct http_field *field)
 {
 	static const struct slice refused[] = {
@@ -168,7 +186,8 @@ bool http_may_be_trailer(const struct http_field *field)
 		SLICE_LITERAL("x-forwarded-for"),
 	};
 
-	if (field->id != FIELD_OTHER)
+	if (field->id != FIELD_OTHER && !http_is_digest(field->id) &&
+	    field->id != FIELD_SIGNATURE_INPUT)
 		return false;
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		if (slice_equal_nocase(field->name, refused[i]))

@@ -33,24 +33,36 @@ enum {
 /* Fields that some part of the engine must know. */
 enum http_field_id {
 	FIELD_OTHER,
+	FIELD_ACCEPT_ENCODING,
 	FIELD_ALT_SVC,
 	FIELD_AUTHORIZATION,
 	FIELD_CONNECTION,
+	FIELD_CONTENT_DIGEST,
 	FIELD_CONTENT_ENCODING,
 	FIELD_CONTENT_LENGTH,
+	FIELD_CONTENT_MD5,
+	FIELD_CONTENT_RANGE,
+	FIELD_CONTENT_TYPE,
 	FIELD_COOKIE,
+	FIELD_DIGEST,
 	FIELD_EXPECT,
 	FIELD_HOST,
 	FIELD_HTTP2_SETTINGS,
+	FIELD_IF_RANGE,
 	FIELD_KEEP_ALIVE,
 	FIELD_PROXY_AUTHENTICATE,
 	FIELD_PROXY_AUTHORIZATION,
 	FIELD_PROXY_CONNECTION,
+	FIELD_RANGE,
+	FIELD_REPR_DIGEST,
+	FIELD_SALLYPORT_VERDICT,
 	FIELD_SET_COOKIE,
+	FIELD_SIGNATURE_INPUT,
 	FIELD_TE,
 	FIELD_TRAILER,
 	FIELD_TRANSFER_ENCODING,
 	FIELD_UPGRADE,
+	FIELD_X_AMZ_CONTENT_SHA256,
 	FIELD_X_HTTP_METHOD,
 	FIELD_X_HTTP_METHOD_OVERRIDE,
 	FIELD_X_METHOD_OVERRIDE,
@@ -97,7 +109,8 @@ struct http_message {
 			  304) */
 
 	bool is_h2;	       /* received in HTTP/2 */
-	bool target_is_secret; /* a real secret stands in the path or the query */
+	bool target_is_secret; /* a real secret stands in the path or the query, which is right
+				  behind the path in memory then */
 	uint8_t minor_version; /* of HTTP/1.x as received */
 	bool close;	       /* the sender closes the connection after this message */
 	bool te_trailers;      /* a request whose sender takes trailers */
@@ -134,6 +147,9 @@ bool http_is_field_value(struct slice text);
 /* Whether a field may stand in a trailer section (RFC 9110 section 6.5.1): nothing that frames,
  * routes, authenticates, or controls. */
 bool http_may_be_trailer(const struct http_field *field);
+
+/* Whether a field tells a digest of the content (RFC 9530, RFC 3230, RFC 1864). */
+bool http_is_digest(enum http_field_id id);
 
 /* The standard reason phrase of STATUS (RFC 9110 section 15), or "Unknown". */
 const char *http_reason_phrase(int status);

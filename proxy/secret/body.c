@@ -25,19 +25,13 @@ bool secret_body_may_change(const struct secret_store *store)
 void secret_body_init(struct secret_body *body, const struct secret_store *store,
 		      struct secret_plan *plan)
 {
-	*body = (struct secret_body){
-		.store = store,
-		.plan = plan,
-		.strips = secret_body_may_change(store),
-	};
+	*body = (struct secret_body){.store = store, .plan = plan};
 	buffer_init(&body->tail, SIZE_MAX / 2);
-	buffer_init(&body->kept, SIZE_MAX / 2);
 }
 
 void secret_body_free(struct secret_body *body)
 {
 	buffer_free(&body->tail);
-	buffer_free(&body->kept);
 }
 
 static int note_hits(struct secret_body *body, struct slice text)
@@ -83,57 +77,16 @@ static int keep_tail(struct secret_body *body, struct slice in)
 	return 0;
 }
 
-static int watch(struct secret_body *body, struct slice in)
+int secret_body_feed(struct secret_body *body, struct slice in)
 {
-	int rc = note_across(body, in);
+	int rc;
 
+	if (body->store->count == 0 || in.len == 0)
+		return 0;
+	rc = note_across(body, in);
 	if (rc == 0)
 		rc = note_hits(body, in);
 	if (rc == 0)
 		rc = keep_tail(body, in);
 	return rc;
-}
-
-static void take_out(void *context, const struct secret_entry *entry, struct slice *replacement)
-{
-	struct secret_body *body = context;
-
-	if (secret_plan_note(body->plan, entry, SECRET_IN_BODY) == SECRET_STRIPPED)
-		*replacement = SLICE_EMPTY;
-}
-
-/* The tail holds what was held back; it is joined with IN and rewritten, but for the end of it that
- * could go on to be a placeholder. */
-static int rewrite(struct secret_body *body, struct slice in, bool end, struct slice *out)
-{
-	struct secret_output output;
-	struct slice joined;
-	size_t partial, whole;
-	int rc;
-
-	buffer_consume(&body->kept, buffer_length(&body->kept));
-	rc = buffer_append(&body->tail, in);
-	if (rc < 0)
-		return rc;
-	joined = buffer_slice(&body->tail);
-	partial = end ? 0 : scanner_partial(body->store->scanner, joined);
-	whole = joined.len - partial;
-	output = (struct secret_output){buffer_reserve(&body->kept, whole + 1), whole, 0};
-	if (!output.bytes)
-		return -ENOMEM;
-	secret_rewrite(body->store, slice_first(joined, whole), take_out, body, &output);
-	buffer_commit(&body->kept, output.length);
-	buffer_consume(&body->tail, whole);
-	*out = buffer_slice(&body->kept);
-	return body->plan->refusal ? ERROR_DENIED : 0;
-}
-
-int secret_body_feed(struct secret_body *body, struct slice in, bool end, struct slice *out)
-{
-	*out = in;
-	if (body->store->count == 0)
-		return 0;
-	if (body->strips)
-		return rewrite(body, in, end, out);
-	return in.len ? watch(body, in) : 0;
 }

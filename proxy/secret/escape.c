@@ -178,6 +178,8 @@ static bool read_entity_name(struct walk *walk, struct escape_unit *unit)
 		if (c < 0 || !ascii_is_alpha((char)c) || len == sizeof(name))
 			return false;
 		name[len++] = (char)c;
+		if (!escape_begins_name(slice_of(name, len)))
+			return false;
 		walk->at += length;
 	}
 	walk->at += length;

@@ -40,3 +40,12 @@ char escape_char_named(struct slice name)
 	}
 	return 0;
 }
+
+bool escape_begins_name(struct slice text)
+{
+	for (size_t i = 0; text.len && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i].name.ptr[0] == text.ptr[0] && slice_starts_with(names[i].name, text))
+			return true;
+	}
+	return text.len == 0;
+}

@@ -9,4 +9,7 @@ enum { ESCAPE_NAME_MAX_BYTES = 16 };
 /* The character, or NUL if NAME is not known. */
 char escape_char_named(struct slice name);
 
+/* Whether a name begins so. */
+bool escape_begins_name(struct slice text);
+
 #endif

@@ -58,35 +58,83 @@ static size_t next_mark(struct slice text, size_t at)
 	return at;
 }
 
-/* One that begins before a hit has its first spelled character no further than this. */
-static size_t limit_of(const struct search *search)
+/* Whether what is spelled at AT is in no form, by its first bytes: most is, and quickly told. The
+ * closer look (find_look.h) says the same of it. */
+static bool is_of_no_form(const struct find_index *index, struct slice text, size_t at)
 {
-	if (search->found && search->text.len - search->best.start > FIND_HEAD_BYTES)
-		return search->best.start + FIND_HEAD_BYTES;
-	return search->text.len;
+	const unsigned char *next = (const unsigned char *)text.ptr + at;
+	int high, low;
+
+	if (text.len - at < 3)
+		return false;
+	if (next[0] == '\\')
+		return !ascii_is_alnum((char)next[1]) && index->strange[next[1]];
+	if (next[0] != '%')
+		return false;
+	high = ascii_hex_value((char)next[1]);
+	low = ascii_hex_value((char)next[2]);
+	return high >= 0 && low >= 0 && index->strange[high << 4 | low];
+}
+
+/* One that begins before START has its first spelled character no further than this. */
+static size_t limit_of(struct slice text, size_t start)
+{
+	return start < text.len && text.len - start > FIND_HEAD_BYTES ? start + FIND_HEAD_BYTES
+								      : text.len;
+}
+
+static void search_text(struct search *search)
+{
+	const struct finder *finder = search->finder;
+	struct slice text = search->text, searched = text;
+	struct scan_hit head;
+	size_t at = search->from;
+
+	searched.len = limit_of(text, search->before);
+	while (!search->found && scanner_find(finder->scanner, searched, at, &head)) {
+		search_heads(search, head.start);
+		at = head.start + 1;
+	}
+	if (search->found)
+		searched.len = limit_of(text, search->best.start);
+	for (at = next_mark(searched, search->from); at < searched.len;
+	     at = next_mark(searched, at + 1)) {
+		if (is_of_no_form(&finder->index, searched, at))
+			continue;
+		search_mark(search, at);
+		if (search->found)
+			searched.len = limit_of(text, search->best.start);
+	}
+}
+
+/* What the end of the text, which is not empty, leaves open, but for the marks. */
+static void search_end(struct search *search)
+{
+	struct slice text = search->text;
+
+	search_leave_open(search, text.len, 0);
+	/* The other half of a line break may follow. */
+	if (text.ptr[text.len - 1] == '\r')
+		search_mark(search, text.len - 1);
+}
+
+bool finder_find_before(const struct finder *finder, struct slice text, size_t from, size_t before,
+			bool whole, struct find_hit *hit)
+{
+	struct search search = {
+		.finder = finder, .text = text, .from = from, .before = before, .whole = whole};
+
+	if (finder->count == 0)
+		return false;
+	search_text(&search);
+	*hit = search.best;
+	return search.found;
 }
 
 bool finder_find(const struct finder *finder, struct slice text, size_t from, bool whole,
 		 struct find_hit *hit)
 {
-	struct search search = {.finder = finder, .text = text, .from = from, .whole = whole};
-	struct slice searched;
-	struct scan_hit head;
-	size_t at = from;
-
-	if (finder->count == 0)
-		return false;
-	while (!search.found && scanner_find(finder->scanner, text, at, &head)) {
-		search_heads(&search, head.start);
-		at = head.start + 1;
-	}
-	searched = slice_first(text, limit_of(&search));
-	for (at = next_mark(searched, from); at < searched.len; at = next_mark(searched, at + 1)) {
-		search_mark(&search, at);
-		searched.len = limit_of(&search);
-	}
-	*hit = search.best;
-	return search.found;
+	return finder_find_before(finder, text, from, text.len, whole, hit);
 }
 
 size_t finder_reach(const struct finder *finder)
@@ -97,12 +145,15 @@ size_t finder_reach(const struct finder *finder)
 size_t finder_partial(const struct finder *finder, struct slice text)
 {
 	size_t reach = finder_reach(finder), first, at;
-	struct search search = {.finder = finder, .text = text, .for_open = true, .open = text.len};
+	struct search search = {.finder = finder,
+				.text = text,
+				.before = text.len,
+				.for_open = true,
+				.open = text.len};
 	struct scan_hit head;
 
 	if (finder->count == 0 || text.len == 0)
 		return 0;
-	search_leave_open(&search, text.len, 0);
 	first = text.len > reach ? text.len - reach : 0;
 	for (at = first;
 	     finder->longest > FIND_HEAD_BYTES && scanner_find(finder->scanner, text, at, &head);
@@ -110,8 +161,28 @@ size_t finder_partial(const struct finder *finder, struct slice text)
 		search_heads(&search, head.start);
 	for (at = next_mark(text, first); at < text.len; at = next_mark(text, at + 1))
 		search_mark(&search, at);
-	/* The other half of a line break may follow. */
-	if (text.ptr[text.len - 1] == '\r')
-		search_mark(&search, text.len - 1);
+	search_end(&search);
 	return text.len - search.open;
+}
+
+bool finder_look(const struct finder *finder, struct slice text, struct find_hit *hit,
+		 size_t *partial)
+{
+	struct search search = {.finder = finder,
+				.text = text,
+				.before = text.len,
+				.for_open = true,
+				.open = text.len};
+
+	*partial = 0;
+	if (finder->count == 0 || text.len == 0)
+		return false;
+	search_text(&search);
+	if (search.found) {
+		*hit = search.best;
+		return true;
+	}
+	search_end(&search);
+	*partial = text.len - search.open;
+	return false;
 }

@@ -55,10 +55,19 @@ const struct form *finder_form(const struct finder *finder, size_t index);
 bool finder_find(const struct finder *finder, struct slice text, size_t from, bool whole,
 		 struct find_hit *hit);
 
+/* The same of hits that begin before BEFORE; no further is looked. */
+bool finder_find_before(const struct finder *finder, struct slice text, size_t from, size_t before,
+			bool whole, struct find_hit *hit);
+
 /* No hit is longer than this. */
 size_t finder_reach(const struct finder *finder);
 
 /* The length of the longest end of TEXT that could go on to become a hit; 0 if none could. */
 size_t finder_partial(const struct finder *finder, struct slice text);
+
+/* finder_find() from the beginning of TEXT, which may go on, or if there is no hit,
+ * finder_partial() in PARTIAL: at the cost of one of them. */
+bool finder_look(const struct finder *finder, struct slice text, struct find_hit *hit,
+		 size_t *partial);
 
 #endif

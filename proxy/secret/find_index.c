@@ -1,5 +1,7 @@
 #include "proxy/secret/find_index.h"
 
+#include "proxy/secret/escape.h"
+
 enum {
 	BUCKET_MIN_BITS = 6,
 	BUCKET_MAX_BITS = 14,
@@ -120,6 +122,13 @@ static void fill_firsts(struct find_index *index, size_t count, uint16_t *firsts
 		firsts[--starts[(unsigned char)index->forms[i].text.ptr[0]]] = (uint16_t)i;
 }
 
+static void fill_strange(struct find_index *index)
+{
+	for (size_t c = 0; c < 256; c++)
+		index->strange[c] = !index->begins[c] && !index->follows[c] && c != '\n' &&
+				    c != '\r' && !escape_kind_of((char)c);
+}
+
 void find_index_build(struct find_index *index, void *memory, const struct form forms[],
 		      size_t count, size_t head)
 {
@@ -141,6 +150,7 @@ void find_index_build(struct find_index *index, void *memory, const struct form 
 	fill_triples(index, count, head, triples);
 	fill_places(index, count, head, starts, list);
 	fill_firsts(index, count, firsts);
+	fill_strange(index);
 }
 
 const struct find_place *find_index_places(const struct find_index *index, char before, char c,

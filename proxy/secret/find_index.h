@@ -28,6 +28,7 @@ struct find_index {
 	const uint64_t *triples;
 	bool begins[256];  /* characters that a form has first, */
 	bool follows[256]; /* or later */
+	bool strange[256]; /* in no form, no line break, and they spell nothing */
 };
 
 /* HEAD: how much of each form is indexed. */

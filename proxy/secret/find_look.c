@@ -117,7 +117,7 @@ static int look_at_ampersand(struct slice rest, size_t *length)
 	while (end < rest.len && ascii_is_alpha(rest.ptr[end]))
 		end++;
 	if (end == rest.len || is_spelling(rest.ptr[end]))
-		return CLOSER;
+		return escape_begins_name(slice_of(rest.ptr + 1, end - 1)) ? CLOSER : PLAIN;
 	if (rest.ptr[end] != ';')
 		return PLAIN;
 	*length = end + 1;

@@ -25,6 +25,23 @@ struct trial {
 	bool behind_break; /* UNIT is */
 };
 
+enum { AHEAD_BYTES = 16 };
+
+/* What a reader sees from some place on, up to a line break. It is the same for all forms that are
+ * tried there, and few go on with it. */
+struct ahead {
+	bool is_read;
+	size_t count;
+	char bytes[AHEAD_BYTES];
+};
+
+/* Those who read a text in some of the ways. */
+struct readers {
+	const struct escape_reading *readings;
+	size_t count;
+	struct ahead ahead[READINGS]; /* of a trial's NEXT */
+};
+
 static bool is_spelling(char c)
 {
 	return escape_kind_of(c) != ESCAPE_NONE;
@@ -81,6 +98,8 @@ static void offer(struct search *search, const struct find_hit *hit)
 {
 	const struct find_hit *best = &search->best;
 
+	if (hit->start >= search->before)
+		return;
 	if (search->found && (hit->start > best->start ||
 			      (hit->start == best->start && hit->length <= best->length)))
 		return;
@@ -124,8 +143,33 @@ static bool may_go_on(const struct search *search, const struct form *form, size
 	return look.closer;
 }
 
-static void try_readings(struct search *search, size_t index, size_t k, const struct trial *trial,
-			 const struct escape_reading list[], size_t count)
+static void read_ahead(const struct search *search, size_t at, struct escape_reading reading,
+		       struct ahead *ahead)
+{
+	ahead->is_read = true;
+	ahead->count = 0;
+	for (;;) {
+		struct escape_unit unit;
+		size_t length = escape_read(reading, search->text, at, search->whole, &unit);
+
+		if (length == 0 || length > ESCAPE_UNIT_MAX_BYTES || is_break(&unit) ||
+		    unit.count > AHEAD_BYTES - ahead->count)
+			return;
+		memcpy(ahead->bytes + ahead->count, unit.bytes, unit.count);
+		ahead->count += unit.count;
+		at += length;
+	}
+}
+
+/* REST: what is left of a form. */
+static bool goes_on(struct slice rest, const struct ahead *ahead)
+{
+	rest = slice_first(rest, ahead->count);
+	return memcmp(rest.ptr, ahead->bytes, rest.len) == 0;
+}
+
+static void try_readers(struct search *search, size_t index, size_t k, const struct trial *trial,
+			struct readers *readers)
 {
 	const struct form *form = &search->finder->forms[index];
 	const struct escape_unit *unit = &trial->unit;
@@ -134,8 +178,16 @@ static void try_readings(struct search *search, size_t index, size_t k, const st
 	    memcmp(form->text.ptr + k, unit->bytes, unit->count) != 0 ||
 	    !may_go_on(search, form, k + unit->count, trial->next))
 		return;
-	for (size_t i = 0; i < count; i++)
-		try_form(search, index, trial->at - k, k + unit->count, trial->next, list[i]);
+	for (size_t i = 0; i < readers->count; i++) {
+		struct escape_reading reading = readers->readings[i];
+		struct ahead *ahead = &readers->ahead[i];
+
+		if (!ahead->is_read)
+			read_ahead(search, trial->next, reading, ahead);
+		if (goes_on(slice_from(form->text, k + unit->count), ahead))
+			try_form(search, index, trial->at - k, k + unit->count, trial->next,
+				 reading);
+	}
 }
 
 /* Tries every form that TRIAL goes with, as it is read on by each reading of LIST. */
@@ -143,13 +195,14 @@ static void try_unit(struct search *search, const struct trial *trial,
 		     const struct escape_reading list[], size_t count)
 {
 	const struct find_index *index = &search->finder->index;
+	struct readers readers = {.readings = list, .count = count};
 	unsigned char c = (unsigned char)trial->unit.bytes[0];
 	size_t before = trial->at - search->from;
 	const struct find_place *place, *end;
 
 	if (index->begins[c] && !trial->behind_break) {
 		for (size_t i = index->first_starts[c]; i < index->first_starts[c + 1]; i++)
-			try_readings(search, index->firsts[i], 0, trial, list, count);
+			try_readers(search, index->firsts[i], 0, trial, &readers);
 	}
 	if (!index->follows[c] || before == 0)
 		return;
@@ -162,7 +215,7 @@ static void try_unit(struct search *search, const struct trial *trial,
 		    (trial->behind_break && (!form->breaks || k < FIND_BREAK_MIN_BYTES)))
 			continue;
 		if (memcmp(search->text.ptr + trial->at - k, form->text.ptr, k) == 0)
-			try_readings(search, place->form, k, trial, list, count);
+			try_readers(search, place->form, k, trial, &readers);
 	}
 }
 
@@ -315,6 +368,22 @@ static void try_spelled(struct search *search, size_t at)
 		try_reading(search, at, list[i]);
 }
 
+/* Nothing is spelled right behind the line break at AT, which ends at NEXT: every reader sees the
+ * same there. */
+static bool try_plain_break(struct search *search, size_t at, size_t next)
+{
+	struct trial trial = {.at = at, .next = next + 1, .behind_break = true};
+
+	if (next >= search->text.len || is_break_char(search->text.ptr[next]) ||
+	    is_spelling(search->text.ptr[next]))
+		return false;
+	trial.unit = (struct escape_unit){.length = 1, .count = 1};
+	trial.unit.bytes[0] = search->text.ptr[next];
+	try_unit(search, &trial, &plain_reading, 1);
+	try_unit(search, &trial, readings, READINGS);
+	return true;
+}
+
 static void try_line_feed(struct search *search, size_t at)
 {
 	size_t next = at + 1;
@@ -322,6 +391,8 @@ static void try_line_feed(struct search *search, size_t at)
 	if (at > search->from && search->text.ptr[at - 1] == '\r')
 		at--;
 	if (is_dull_break(search, at, '\n', next))
+		return;
+	if (try_plain_break(search, at, next))
 		return;
 	try_break(search, at, plain_reading);
 	for (size_t i = 0; i < READINGS; i++)

@@ -27,6 +27,7 @@ struct search {
 	const struct finder *finder;
 	struct slice text;
 	size_t from;
+	size_t before; /* hits begin before it */
 	bool whole;
 	bool for_open; /* OPEN is asked for, not hits */
 	bool found;

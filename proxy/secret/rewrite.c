@@ -72,6 +72,8 @@ static int hold(struct rewrite *rewrite, struct slice *in, size_t len)
 /* Drops LEN bytes at the front: of what is held, or if nothing is, of IN. */
 static void consume(struct rewrite *rewrite, struct slice *in, size_t len)
 {
+	rewrite->seen = len <= rewrite->sure ? rewrite->seen - len : 0;
+	rewrite->sure -= len <= rewrite->sure ? len : rewrite->sure;
 	if (rewrite->held_bytes == 0) {
 		*in = slice_from(*in, len);
 		return;
@@ -81,27 +83,35 @@ static void consume(struct rewrite *rewrite, struct slice *in, size_t len)
 }
 
 /* False: OUT is full. */
-static bool write_instead(struct rewrite *rewrite, struct writer *out)
+static bool write_encoded(struct rewrite *rewrite, struct writer *out)
 {
 	struct slice *rest = &rewrite->instead;
+	char unit[REWRITE_UNIT_MAX_BYTES];
 
-	if (!rewrite->encode) {
-		struct slice part = slice_first(*rest, writer_room(out));
-
-		writer_bytes(out, part);
-		*rest = slice_from(*rest, part.len);
-		return rest->len == 0;
-	}
 	while (rest->len) {
-		char unit[REWRITE_UNIT_MAX_BYTES];
 		size_t len = rewrite->encode((unsigned char)rest->ptr[0], unit);
 
 		if (len > writer_room(out))
-			return false;
+			break;
 		writer_bytes(out, slice_of(unit, len));
 		*rest = slice_from(*rest, 1);
 	}
-	return true;
+	explicit_bzero(unit, sizeof(unit));
+	return rest->len == 0;
+}
+
+static bool write_instead(struct rewrite *rewrite, struct writer *out)
+{
+	struct slice *rest = &rewrite->instead, part;
+
+	if (rest->len == 0)
+		return true;
+	if (rewrite->encode)
+		return write_encoded(rewrite, out);
+	part = slice_first(*rest, writer_room(out));
+	writer_bytes(out, part);
+	*rest = slice_from(*rest, part.len);
+	return rest->len == 0;
 }
 
 static int let_pass(struct rewrite *rewrite, struct slice *in, struct writer *out)
@@ -126,21 +136,29 @@ size_t rewrite_join(const struct finder *finder, struct slice text, bool whole,
 	size_t end = hit->start + hit->length, at = hit->start + 1;
 	struct find_hit other;
 
-	for (;;) {
-		struct slice near = slice_first(text, end + finder_reach(finder));
-
-		if (!finder_find(finder, near, at, whole && near.len == text.len, &other) ||
-		    other.start >= end)
-			return end;
+	while (finder_find_before(finder, text, at, end, whole, &other)) {
 		if (other.start + other.length > end)
 			end = other.start + other.length;
 		at = other.start + 1;
 	}
+	return end;
 }
 
-/* HIT is at the front of VIEW, and OPEN of VIEW leaves nothing open. */
+/* How much of VIEW does not hang on what follows. Many secrets in one view need this once. */
+static size_t sure_of(struct rewrite *rewrite, struct slice view, bool whole)
+{
+	if (whole)
+		return view.len;
+	if (rewrite->seen != view.len) {
+		rewrite->seen = view.len;
+		rewrite->sure = view.len - finder_partial(rewrite->finder, view);
+	}
+	return rewrite->sure;
+}
+
+/* HIT is at the front of VIEW, of which SURE bytes do not hang on what follows. */
 static int meet(struct rewrite *rewrite, struct slice *in, const struct find_hit *hit,
-		struct slice view, size_t open, bool whole)
+		struct slice view, size_t sure, bool whole)
 {
 	size_t span = hit->length;
 	int rc;
@@ -148,7 +166,7 @@ static int meet(struct rewrite *rewrite, struct slice *in, const struct find_hit
 	if (rewrite->ops->joins)
 		span = rewrite_join(rewrite->finder, view, whole, hit);
 	/* One that begins within this one may go on. */
-	if (rewrite->ops->joins && span > open)
+	if (rewrite->ops->joins && span > sure)
 		return STUCK;
 	if (!whole && view.len - span < rewrite->lookahead)
 		return STUCK;
@@ -160,18 +178,33 @@ static int meet(struct rewrite *rewrite, struct slice *in, const struct find_hit
 	return rc < 0 ? rc : 0;
 }
 
+/* The first hit in VIEW. If there is none, it is known then what is sure. */
+static bool find_first(struct rewrite *rewrite, struct slice view, bool whole, struct find_hit *hit)
+{
+	size_t partial;
+
+	if (whole || rewrite->seen == view.len)
+		return finder_find(rewrite->finder, view, 0, whole, hit);
+	if (finder_look(rewrite->finder, view, hit, &partial))
+		return true;
+	rewrite->seen = view.len;
+	rewrite->sure = view.len - partial;
+	return false;
+}
+
 /* Says of the front of VIEW that it goes on, or deals with a hit there. WHOLE: nothing follows. */
 static int look(struct rewrite *rewrite, struct slice *in, struct slice view, bool whole)
 {
-	size_t open = whole ? view.len : view.len - finder_partial(rewrite->finder, view);
 	struct find_hit hit;
+	bool found = find_first(rewrite, view, whole, &hit);
+	size_t sure = sure_of(rewrite, view, whole);
 
-	if (!finder_find(rewrite->finder, view, 0, whole, &hit) || hit.start >= open)
-		rewrite->clean = open;
+	if (!found || hit.start >= sure)
+		rewrite->clean = sure;
 	else if (hit.start > 0)
 		rewrite->clean = hit.start;
 	else
-		return meet(rewrite, in, &hit, view, open, whole);
+		return meet(rewrite, in, &hit, view, sure, whole);
 	return rewrite->clean ? 0 : STUCK;
 }
 
@@ -199,9 +232,10 @@ static int look_at_held(struct rewrite *rewrite, struct slice *in, bool end)
  * it is held. */
 static int look_at_input(struct rewrite *rewrite, struct slice *in, bool end)
 {
+	size_t block = rewrite->seen ? rewrite->seen : BLOCK_BYTES;
 	int rc = STUCK;
 
-	for (size_t block = BLOCK_BYTES; rc == STUCK; block *= 2) {
+	for (; rc == STUCK; block = block < BLOCK_BYTES ? BLOCK_BYTES : block * 2) {
 		struct slice view = slice_first(*in, block);
 
 		rc = look(rewrite, in, view, end && view.len == in->len);

@@ -50,6 +50,8 @@ struct rewrite {
 	size_t held_room;
 	bool stuck;   /* no more can be said of what is held without more text */
 	size_t clean; /* bytes at the front that have been looked at, and go on */
+	size_t seen;  /* bytes at the front of which it is known what the last ones leave open, */
+	size_t sure;  /* and how many of them are not a part of that */
 	struct slice instead;
 	rewrite_encode *encode; /* of INSTEAD; NULL: as it is */
 };

@@ -80,11 +80,17 @@ static uint32_t hash_at(const struct scanner *scanner, const char *text)
 	return gram * UINT32_C(2654435761) >> scanner->shift;
 }
 
-static bool may_be_gram(const struct scanner *scanner, const char *text)
+/* 1 if TEXT may begin with a gram, else 0. */
+static uint64_t gram_bit(const struct scanner *scanner, const char *text)
 {
 	uint32_t hash = hash_at(scanner, text);
 
 	return scanner->filter[hash / WORD_BITS] >> hash % WORD_BITS & 1;
+}
+
+static bool may_be_gram(const struct scanner *scanner, const char *text)
+{
+	return gram_bit(scanner, text);
 }
 
 static uint32_t bucket_at(const struct scanner *scanner, const char *text)
@@ -221,10 +227,11 @@ static size_t skip(const struct scanner *scanner, const char *text, size_t at, s
 	size_t stride = scanner->stride;
 
 	while (at + (UNROLL - 1) * stride <= last) {
-		bool any = may_be_gram(scanner, text + at) |
-			   may_be_gram(scanner, text + at + stride) |
-			   may_be_gram(scanner, text + at + 2 * stride) |
-			   may_be_gram(scanner, text + at + 3 * stride);
+		/* All four, without a branch between them. */
+		uint64_t any = gram_bit(scanner, text + at) |
+			       gram_bit(scanner, text + at + stride) |
+			       gram_bit(scanner, text + at + 2 * stride) |
+			       gram_bit(scanner, text + at + 3 * stride);
 
 		if (any)
 			break;

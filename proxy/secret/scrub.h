@@ -12,7 +12,7 @@
  *
  * In a stream nothing is held back but what could be the beginning of a form, or the end of one
  * that another could overlap. That can be seen from outside: who can have text of his choice come
- * back bit by bit sees that a secret's beginning is delayed (docs/decisions/0401).
+ * back bit by bit sees that a secret's beginning is delayed (docs/decisions/0403).
  */
 #ifndef PROXY_SECRET_SCRUB_H
 #define PROXY_SECRET_SCRUB_H

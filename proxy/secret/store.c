@@ -1,5 +1,7 @@
 #include "proxy/secret/store.h"
 
+#include <stdlib.h>
+
 #include "policy/slot.h"
 
 enum { TEXTS_MAX_BYTES = 4 << 20 };
@@ -14,7 +16,10 @@ int secret_store_init(struct secret_store *store, struct error *err)
 void secret_store_free(struct secret_store *store)
 {
 	scanner_free(store->scanner);
+	finder_free(store->finder);
 	locked_free(&store->values);
+	locked_free(&store->captured_values);
+	free(store->captured_placeholders);
 	arena_free(&store->texts);
 	*store = (struct secret_store){0};
 }
@@ -60,18 +65,53 @@ int secret_store_add(struct secret_store *store, const struct policy_secret *sec
 	return 0;
 }
 
-int secret_store_seal(struct secret_store *store, struct error *err)
+int secret_store_index(struct secret_store *store, struct error *err)
 {
-	struct slice *patterns = arena_calloc(&store->texts, store->count + 1, sizeof(*patterns));
+	struct slice patterns[POLICY_SECRETS_MAX + SECRET_CAPTURED_MAX];
 
-	if (!patterns)
-		return error_set_code(err, -ENOMEM, "cannot prepare the secrets");
 	for (size_t i = 0; i < store->count; i++)
 		patterns[i] = store->entries[i].placeholder;
+	store->finder = NULL;
 	store->scanner = scanner_create(patterns, store->count);
 	if (!store->scanner)
 		return error_set_code(err, -ENOMEM, "cannot prepare the secrets");
-	return 0;
+	return finder_create(patterns, store->count, FORMS_OF_PLACEHOLDER, false, &store->finder,
+			     err);
+}
+
+static bool captures(const struct secret_store *store)
+{
+	for (size_t i = 0; i < store->count; i++) {
+		if (store->entries[i].policy->capture)
+			return true;
+	}
+	return false;
+}
+
+int secret_store_seal(struct secret_store *store, struct error *err)
+{
+	int rc = 0;
+
+	store->fixed_count = store->count;
+	if (captures(store)) {
+		rc = locked_init(&store->captured_values,
+				 (size_t)SECRET_CAPTURED_MAX * SECRET_CAPTURED_MAX_BYTES, err);
+		store->captured_placeholders = calloc(SECRET_CAPTURED_MAX,
+						      SECRET_CAPTURED_MAX_BYTES);
+		if (rc == 0 && !store->captured_placeholders)
+			rc = error_set_code(err, -ENOMEM, "cannot prepare the secrets");
+	}
+	return rc < 0 ? rc : secret_store_index(store, err);
+}
+
+const struct secret_entry *secret_store_entry(const struct secret_store *store,
+					      const struct policy_secret *secret)
+{
+	for (size_t i = 0; i < store->count; i++) {
+		if (store->entries[i].policy == secret)
+			return &store->entries[i];
+	}
+	return NULL;
 }
 
 const struct secret_entry *secret_find(const struct secret_store *store, struct slice text,
@@ -111,37 +151,31 @@ int secret_rewrite(const struct secret_store *store, struct slice text, secret_r
 	return put(out, slice_from(text, done));
 }
 
-struct names_context {
-	char text[256];
-};
-
-static void replace_by_name(void *context, const struct secret_entry *entry,
-			    struct slice *replacement)
+static void put_name(struct secret_output *out, const struct secret_entry *entry)
 {
-	struct names_context *names = context;
-	size_t len = strlen(entry->policy->name);
-
-	if (len > sizeof(names->text) - 2)
-		len = sizeof(names->text) - 2;
-	names->text[0] = '{';
-	memcpy(names->text + 1, entry->policy->name, len);
-	names->text[len + 1] = '}';
-	*replacement = slice_of(names->text, len + 2);
+	put(out, SLICE_LITERAL("{"));
+	put(out, slice_from_text(entry->policy->name));
+	put(out, SLICE_LITERAL("}"));
 }
 
 struct slice secret_redact(const struct secret_store *store, struct slice text, struct arena *arena)
 {
-	struct names_context names;
 	struct secret_output out;
-	struct scan_hit hit;
+	struct find_hit hit;
+	size_t done = 0;
 
-	if (!secret_find(store, text, 0, &hit))
+	if (!finder_find(store->finder, text, 0, true, &hit))
 		return text;
 	/* A name may be longer than its placeholder; the text is cut if it must be. */
 	out = (struct secret_output){arena_alloc_bytes(arena, text.len * 2 + 256),
 				     text.len * 2 + 256, 0};
 	if (!out.bytes)
 		return (struct slice){NULL, 0};
-	secret_rewrite(store, text, replace_by_name, &names, &out);
+	do {
+		put(&out, slice_of(text.ptr + done, hit.start - done));
+		put_name(&out, &store->entries[hit.form->owner]);
+		done = hit.start + hit.length;
+	} while (finder_find(store->finder, text, done, true, &hit));
+	put(&out, slice_from(text, done));
 	return slice_of(out.bytes, out.length);
 }

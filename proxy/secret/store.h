@@ -1,11 +1,13 @@
 /*
  * The secrets of one sandbox, as its worker holds them: the real values in locked memory, the
- * placeholders that stand for them, and a scanner that finds the placeholders.
+ * placeholders that stand for them, and what finds the placeholders: a scanner, and a finder for
+ * those in disguise.
  *
  * A placeholder is looked up in the store of the sandbox that the connection came from, and nowhere
  * else (design section 3, rule 7): another sandbox's is just text.
  *
- * States: entries are added, then secret_store_seal() is called once, then the store is read only.
+ * States: entries are added, then secret_store_seal() is called once; from then on only tokens are
+ * captured.
  */
 #ifndef PROXY_SECRET_STORE_H
 #define PROXY_SECRET_STORE_H
@@ -14,11 +16,15 @@
 #include "base/error.h"
 #include "base/locked.h"
 #include "policy/policy.h"
+#include "proxy/secret/find.h"
 #include "proxy/secret/scan.h"
 
 enum {
 	SECRET_VALUE_MAX_BYTES = 32 << 10,
 	SECRET_STORE_BYTES = 1 << 20, /* of locked memory for the values */
+	/* Of tokens that servers gave out (capture.h): the oldest gives way to one more. */
+	SECRET_CAPTURED_MAX = 64,
+	SECRET_CAPTURED_MAX_BYTES = 8 << 10,
 };
 
 struct secret_entry {
@@ -30,9 +36,14 @@ struct secret_entry {
 struct secret_store {
 	struct locked values;
 	struct arena texts;
-	struct secret_entry entries[POLICY_SECRETS_MAX];
+	struct secret_entry entries[POLICY_SECRETS_MAX + SECRET_CAPTURED_MAX];
 	size_t count;
+	struct locked captured_values; /* a room for each */
+	char *captured_placeholders;   /* the same */
+	size_t fixed_count;	       /* entries of the policy, before those that were captured */
+	uint64_t captured;	       /* so far */
 	struct scanner *scanner;
+	struct finder *finder; /* of placeholders in disguise too (threat S8) */
 };
 
 int secret_store_init(struct secret_store *store, struct error *err);
@@ -48,12 +59,32 @@ int secret_store_add(struct secret_store *store, const struct policy_secret *sec
 
 int secret_store_seal(struct secret_store *store, struct error *err);
 
+/* Makes the scanner and the finder for what is in the store. For store*.c. */
+int secret_store_index(struct secret_store *store, struct error *err);
+
+/* Adds TOKEN, which a server gave out for SECRET, with a new placeholder, to be put in where SECRET
+ * may be. The scanner and the finder are made anew; *OLD has the ones before, which others may
+ * still use. If it is known already nothing changes. The entry, or NULL with ERR. */
+struct secret_old {
+	struct scanner *scanner;
+	struct finder *finder;
+};
+
+const struct secret_entry *secret_store_capture(struct secret_store *store,
+						const struct policy_secret *secret,
+						struct slice token, struct secret_old *old,
+						struct error *err);
+
 /* The entry of the first placeholder in TEXT from FROM on, or NULL. */
 const struct secret_entry *secret_find(const struct secret_store *store, struct slice text,
 				       size_t from, struct scan_hit *hit);
 
-/* TEXT with each placeholder written as {NAME}, for logs and messages: TEXT itself when it has
- * none, else in ARENA. ptr is NULL without memory. */
+/* The entry of SECRET, or NULL. */
+const struct secret_entry *secret_store_entry(const struct secret_store *store,
+					      const struct policy_secret *secret);
+
+/* TEXT with each placeholder, in whatever form or spelling, written as {NAME}, for logs and
+ * messages: TEXT itself when it has none, else in ARENA. ptr is NULL without memory. */
 struct slice secret_redact(const struct secret_store *store, struct slice text,
 			   struct arena *arena);
 

@@ -85,9 +85,10 @@ struct steer_plan {
 	/* Files and directories to hide: secret files, the audit log. Absent: ok. */
 	const char *const *masked;
 	size_t masked_count;
-	/* Files and directories to protect from writing: the policy. Absent: ok. The name is not
-	 * protected: COMMAND may rename a directory above it and put another in its place, so what
-	 * is read again later must be the same file (device and inode) as before. */
+	/* Files and directories to protect from writing: the policy. Absent: ok. These names and
+	 * the masked ones are protected too: the directories above them become mount points, which
+	 * cannot be renamed (and a rename from one to another fails with EXDEV). A symbolic link
+	 * that leads to one is not. */
 	const char *const *read_only;
 	size_t read_only_count;
 };

@@ -37,17 +37,21 @@ int view_arrange(const struct view *view, struct error *err)
 	/* 8. The roots that programs trust without being told. */
 	if (rc == 0)
 		rc = view_arrange_overlays(view, err);
-	/* 9. The policy, before the masks: a mask is read-only already. */
+	/* 9. The folders above the places that follow, before these, as what is put over them
+	 * belongs to the folders' new mounts. */
+	if (rc == 0)
+		rc = view_arrange_pins(view, err);
+	/* 10. The policy, before the masks: a mask is read-only already. */
 	if (rc == 0)
 		rc = view_arrange_read_only(view, err);
-	/* 10. Secrets, the log, the sockets of the host. Last, so that nothing uncovers them. */
+	/* 11. Secrets, the log, the sockets of the host. Last, so that nothing uncovers them. */
 	if (rc == 0)
 		rc = view_arrange_masks(view, err);
-	/* 11. Files with capabilities would fail to execute, as COMMAND can be given none (ping,
+	/* 12. Files with capabilities would fail to execute, as COMMAND can be given none (ping,
 	 * which can do without); and set-user-id programs have nothing to offer. */
 	if (rc == 0)
 		rc = mounts_forbid_privileges(err);
-	/* 12. Nothing of ours can be changed, though COMMAND's uid owns it. */
+	/* 13. Nothing of ours can be changed, though COMMAND's uid owns it. */
 	if (rc == 0)
 		rc = mounts_seal(STEER_RUNTIME_DIR, err);
 	return rc;

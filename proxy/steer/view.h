@@ -34,6 +34,7 @@ int view_arrange_sys(struct error *err);
 int view_arrange_store(const struct view *view, struct error *err);
 int view_arrange_host_files(const struct view *view, struct error *err);
 int view_arrange_overlays(const struct view *view, struct error *err);
+int view_arrange_pins(const struct view *view, struct error *err);
 int view_arrange_masks(const struct view *view, struct error *err);
 int view_arrange_read_only(const struct view *view, struct error *err);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -194,6 +195,60 @@ int view_arrange_masks(const struct view *view, struct error *err)
 		rc = mask(automounts->paths[i], false, err);
 	for (size_t i = 0; rc == 0 && i < view->plan->masked_count; i++)
 		rc = mask(view->plan->masked[i], false, err);
+	return rc;
+}
+
+/* Whether COMMAND could rename what is in FOLDER, or could come to: an owner can give himself the
+ * right to write. */
+static bool may_rename_in(const char *folder)
+{
+	struct stat status;
+
+	return stat(folder, &status) == 0 &&
+	       (status.st_uid == getuid() || access(folder, W_OK) == 0);
+}
+
+/* A mount point cannot be renamed or removed from inside, but a folder above it can, and then
+ * another file stands at its path: the next run's policy, or the log that an auditor finds. So
+ * each folder on the way becomes a mount point too. */
+static int pin_above(const char *path, struct path_list *pinned, struct error *err)
+{
+	char parent[PATH_MAX] = "/", folder[PATH_MAX];
+	const char *slash = path;
+
+	while ((slash = strchr(slash + 1, '/'))) {
+		struct slice name = slice_of(path, (size_t)(slash - path));
+		int rc = 0;
+
+		if (name.len >= sizeof(folder))
+			return error_set_code(err, -ENAMETOOLONG, "cannot hold %s in its place",
+					      path);
+		memcpy(folder, name.ptr, name.len);
+		folder[name.len] = '\0';
+		if (may_rename_in(parent) && !path_list_has(pinned, name)) {
+			rc = mounts_bind(folder, folder, err);
+			if (rc == 0 && path_list_add(pinned, name) < 0)
+				rc = error_set_code(err, -ENOMEM, "cannot hold %s in its place",
+						    folder);
+		}
+		if (rc < 0)
+			return mounts_is_absent(rc) ? 0 : rc;
+		memcpy(parent, folder, name.len + 1);
+	}
+	return 0;
+}
+
+int view_arrange_pins(const struct view *view, struct error *err)
+{
+	const struct steer_plan *plan = view->plan;
+	struct path_list pinned = {0};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < plan->read_only_count; i++)
+		rc = pin_above(plan->read_only[i], &pinned, err);
+	for (size_t i = 0; rc == 0 && i < plan->masked_count; i++)
+		rc = pin_above(plan->masked[i], &pinned, err);
+	path_list_free(&pinned);
 	return rc;
 }
 

@@ -507,6 +507,12 @@ class Responses(unittest.TestCase):
                 b"Upgrade: h2c\r\nAlt-Svc: h3=\":443\"\r\nX: y\r\n\r\nok")
         self.check([(sent, False, OK + b"Content-Length: 2\r\nX: y\r\n\r\nok")])
 
+    def test_P18_a_head_that_our_writer_would_refuse_does_not_let_the_body_pass_for_one(self):
+        """A Host in a response has no meaning, and our writer makes that field by itself."""
+        sent = OK + b"Host: evil.example\r\nContent-Length: %d\r\n\r\n" % len(SECOND.replace(b"S", b"Z").replace(b"smug", b"zmug"))
+        body = SECOND.replace(b"S", b"Z").replace(b"smug", b"zmug")
+        self.check([(sent + body, False, OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)])
+
     def test_P18_an_unasked_response_on_a_kept_connection_is_never_used(self):
         """The origin poisons the pool: it answers, waits, and then sends a response that nobody asked for."""
         host = f"r{next(next_name)}.framing.example"

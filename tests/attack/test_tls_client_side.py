@@ -1,7 +1,7 @@
 """TLS as the sandbox speaks it: hellos made by hand, fronting, tickets, renegotiation, early data, passed-through connections
-(threats T1, T2, T4 to T11, T13, T14; what a leaf says).
+(threats T1 to T11, T13, T14; what a leaf says).
 
-Not here: T3 (HTTP/2 is not spoken), T12 (test_tls_origin_side.py).
+Not here: T3's streams (HTTP/2 is not spoken), T12 (test_tls_origin_side.py).
 """
 import datetime
 import os
@@ -108,7 +108,7 @@ class Tls(unittest.TestCase):
         self.assertEqual(origin.of("front.example") + origin.of("back.example"), b"")
         self.assertEqual({r["verdict"] for r in settle(box, kind="http", host="back.example")}, {"deny"})
 
-    def test_T1_on_one_connection_every_request_is_held_against_the_name(self):
+    def test_T1_T3_on_one_connection_every_request_is_held_against_the_name(self):
         def change(first, second):
             stream = secure(first)
             for host in (first, second, first):

@@ -488,7 +488,7 @@ class OriginSide(unittest.TestCase):
         self.assertEqual(hello["name"], b"hello.origin.example")
         self.assertEqual(set(hello["versions"]), {0x0303, 0x0304})
         self.assertEqual([c for c in hello["ciphers"] if c not in (0x1301, 0x1302, 0x1303, 0xc02b, 0xc02c, 0xc02f, 0xc030, 0xcca8, 0xcca9, 0x00ff)], [])
-        self.assertEqual((hello["alpn"], hello["compression"]), ([b"http/1.1"], b"\0"))
+        self.assertEqual((hello["alpn"], hello["compression"]), ([b"h2", b"http/1.1"], b"\0"))
         self.assertEqual([s for s in hello["signatures"] if s >> 8 in (1, 2)], [])  # MD5, SHA-1
         self.assertEqual({42, 15, 0xff01} & set(hello["extensions"]), {0xff01} & set(hello["extensions"]))  # no early data, no heartbeat
         self.assertIn(23, hello["extensions"])
@@ -543,7 +543,10 @@ def parse_hello(data):
     found["name"] = found["extensions"].get(0, b"")[5:]
     found["versions"] = pairs(found["extensions"].get(43, b"\0")[1:])
     found["signatures"] = pairs(found["extensions"].get(13, b"\0\0")[2:])
-    found["alpn"] = [found["extensions"].get(16, b"")[3:]]
+    offer, found["alpn"] = found["extensions"].get(16, b"")[2:], []
+    while offer:
+        found["alpn"].append(offer[1:1 + offer[0]])
+        offer = offer[1 + offer[0]:]
     return found
 
 

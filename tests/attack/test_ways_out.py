@@ -4,7 +4,7 @@ After each attempt the recorder shows that nothing but allowed traffic arrived i
 has a record of it.
 
 Not here: N2's router advertisements and N4's tap (there is no interface but lo); N5's fragments and overlapping segments need raw
-sockets, and rules are there before the interface is up, by construction; N6's queue (none is used: packets are refused by the
+sockets, which are not to be had (N1); N6's queue (none is used: packets are refused by the
 table itself; that it fails closed is shown below); N7 (policies are not reloaded yet); N12 (methods and paths: test_framing.py;
 rules that look into bodies or count are not there yet); N13 (out of scope); N14 (test_policy.py); N15 (rules cannot count yet).
 """
@@ -293,6 +293,15 @@ class Packets(Ways):
 
 
 class Rules(Ways):
+    def test_N5_the_first_packet_of_all_finds_the_rules_in_place(self):
+        """A program that dials before it does anything else."""
+        mark = world.recorder.mark()
+        target = world.address()
+        for _ in range(10):
+            done = Sandbox(world, POLICY).run(["bash", "-c", f"exec 3<>/dev/tcp/{target}/9; echo x >/dev/udp/{target}/443; echo x >/dev/udp/{target}/53"])
+            self.assertNotEqual(done.returncode, 125, done.stderr)
+        self.assertEqual(world.recorder.since(mark), [])
+
     def test_N3_rules_routes_and_addresses_cannot_be_changed(self):
         commands = ["nft flush ruleset", "nft list ruleset", "nft add table inet x", "ip route del local default dev lo table local", "ip route add default dev lo", "ip addr add 10.9.9.9/8 dev lo", "ip link set lo down", "ip link add d type dummy",
                     "ip rule add from all lookup 5", "ip link add v type veth peer name w", "ip tuntap add t mode tun", "ip link add link lo name l type macvlan", "sysctl -w net.ipv4.ip_forward=1", "echo 1 > /proc/sys/net/ipv4/ip_forward", "ip xfrm state flush"]

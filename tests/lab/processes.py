@@ -64,26 +64,27 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def places(pid, value):
-    """(mapping, its flags) for each mapping of PID that has VALUE in it."""
-    found = []
-    with open(f"/proc/{pid}/smaps") as file:
-        mappings = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)\n(?:.*\n)*?VmFlags:(.*)$", file.read(), re.M)
-    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for start, end, rights, name, flags in mappings:
-            start, end = int(start, 16), int(end, 16)
-            # The sanitizers' shadow is terabytes of nothing.
-            if "r" not in rights or name in ("[vvar]", "[vsyscall]") or end - start > 1 << 32:
+def held(pid, values):
+    """(mapping, its flags, value) wherever a process's memory holds one of VALUES."""
+    found, spans, flags = [], [], {}
+    with open(f"/proc/{pid}/smaps") as maps:
+        for line in maps:
+            if span := re.match(r"([0-9a-f]+)-([0-9a-f]+) (r\S+) \S+ \S+ \S+\s*(.*)", line):
+                spans.append((int(span[1], 16), int(span[2], 16), span[4]))
+                flags[spans[-1][0]] = []
+                current = spans[-1][0]
+            elif re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                current = None
+            elif line.startswith("VmFlags:") and current:
+                flags[current] = line.split()[1:]
+    with open(f"/proc/{pid}/mem", "rb") as memory:
+        for start, end, name in spans:
+            if name in ("[vvar]", "[vsyscall]") or end - start > 1 << 30:
+                continue  # the latter: a sanitizer's shadow
+            try:
+                memory.seek(start)
+                data = memory.read(end - start)
+            except (OSError, ValueError):
                 continue
-            at = start
-            while at < end:
-                try:
-                    memory.seek(at)
-                    data = memory.read(min(end - at, 64 << 20))
-                except (OSError, OverflowError, ValueError):
-                    break
-                if value in data:
-                    found.append((f"{start:x} {name}", flags.strip()))
-                    break
-                at += len(data) or end
+            found += [(name or hex(start), flags[start], value) for value in values if value in data]
     return found

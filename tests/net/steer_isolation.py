@@ -320,11 +320,11 @@ class Files(Case):
                 say(attempt(os.rename, name, "moved"))
                 say(attempt(os.rmdir if name == "audit" else os.unlink, name))
             say(syscall(166, b"secret.env", 2))  # umount2
-            os.rename({self.place!r}, {self.place!r} + "-moved")
-            say(attempt(open, {self.place!r} + "-moved/secret.env"))
-            os.rename({self.place!r} + "-moved", {self.place!r})
+            say(attempt(os.rename, {self.place!r}, {self.place!r} + "-moved"))
+            say(attempt(os.rename, os.path.dirname({self.place!r}), "/tmp/moved"))
             """, self.masks())
-        self.assertEqual(said, ["EBUSY"] * 6 + ["EPERM", "EACCES"])
+        self.assertEqual(said[:-1], ["EBUSY"] * 6 + ["EPERM", "EBUSY"])
+        self.assertIn(said[-1], ("EBUSY", "EACCES", "EPERM", "EXDEV"))
 
     def test_masks_hold_in_namespaces_below(self):
         """Where COMMAND is root and mounts as it likes."""

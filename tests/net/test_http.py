@@ -14,7 +14,7 @@ HOST, PLAIN, OTHER = "api.example.com", "plain.example.com", "other.example.com"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 POLICY = f"""
 secrets:
-  KEY: {{from: env, use: [{{at: {HOST}, slot: header Authorization}}]}}
+  KEY: {{from: env, scrub: false, use: [{{at: {HOST}, slot: header Authorization}}]}}
 rules:
   - allow: [{HOST}, {OTHER}, "http://{PLAIN}/**"]
   - allow: {HOST}

@@ -142,9 +142,14 @@ static inline void fixture_field(struct fixture *fixture, const char *name, cons
 
 static inline void fixture_plan(struct fixture *fixture)
 {
-	assert_int_equal(secret_plan_make(&fixture->store, fixture->policy, &fixture->request,
-					  &fixture->message, &fixture->plan),
-			 0);
+	int rc;
+
+	fixture->plan = (struct secret_plan){0};
+	assert_int_equal(secret_plan_begin(&fixture->plan, fixture->policy, &fixture->request), 0);
+	while ((rc = secret_plan_path(&fixture->store, &fixture->message, &fixture->plan)) == 1)
+		;
+	assert_int_equal(rc, 0);
+	assert_int_equal(secret_plan_make(&fixture->store, &fixture->message, &fixture->plan), 0);
 }
 
 /* The value of field INDEX as it would be sent. */

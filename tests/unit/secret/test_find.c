@@ -104,6 +104,22 @@ static size_t partial_simply(const struct finder *finder, struct slice text)
 	return 0;
 }
 
+/* One look says the same as two. */
+static void compare_look(const struct finder *finder, struct slice text)
+{
+	struct find_hit hit, other;
+	size_t partial;
+	bool found = finder_look(finder, text, &hit, &partial);
+
+	assert_int_equal(found, finder_find(finder, text, 0, false, &other));
+	if (found) {
+		assert_int_equal(hit.start, other.start);
+		assert_int_equal(hit.length, other.length);
+	} else {
+		assert_int_equal(partial, finder_partial(finder, text));
+	}
+}
+
 static void compare(const struct finder *finder, struct slice text, bool whole)
 {
 	size_t at = 0;
@@ -123,6 +139,7 @@ static void compare(const struct finder *finder, struct slice text, bool whole)
 		at = hit.start + 1;
 	}
 	assert_true(finder_partial(finder, text) >= partial_simply(finder, text));
+	compare_look(finder, text);
 }
 
 /* Writes C to OUT in a way drawn by lot. */

@@ -83,12 +83,35 @@ static void values_are_kept_in_locked_memory(void **state)
 	secret_store_free(&store);
 }
 
+static int make(void *context)
+{
+	struct secret_store store;
+	struct error err;
+	int rc = secret_store_init(&store, &err);
+
+	(void)context;
+	if (rc == 0)
+		rc = secret_store_add(&store, &secret, SLICE_LITERAL("sk-placeholder-000001"),
+				      SLICE_LITERAL("sk-the-real-value"), &err);
+	if (rc == 0)
+		rc = secret_store_seal(&store, &err);
+	secret_store_free(&store);
+	return rc;
+}
+
+static void running_out_of_memory_is_reported(void **state)
+{
+	(void)state;
+	allocation_try_all(make, NULL, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_value_that_would_break_its_slot_is_refused_without_being_shown),
 		cmocka_unit_test(logs_show_names_for_placeholders),
 		cmocka_unit_test(values_are_kept_in_locked_memory),
+		cmocka_unit_test(running_out_of_memory_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
