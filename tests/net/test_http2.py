@@ -160,6 +160,19 @@ class Messages(ByTurns):
         self.assertEqual(client.await_end(mine)[1:], (b"abc", {"grpc-status": "0", "grpc-message": "fine"}, "end"))
         self.assertGoesOn(client, origin)
 
+    def test_bodies_pass_turn_by_turn(self):
+        client, mine, origin, theirs = self.ask("POST", "/turns", end=False)
+        origin.headers(theirs, [(":status", "200")])
+        for i in range(1, 20):
+            client.data(mine, bytes([i, 0, 0]))
+            self.assertEqual(len(origin.await_body(theirs, 3 * i)), 3 * i)
+            origin.data(theirs, bytes([0, i]))
+            self.assertEqual(len(client.await_body(mine, 2 * i)), 2 * i)
+        client.data(mine, b"", True)
+        self.assertEqual(origin.await_end(theirs)[3], "end")
+        origin.data(theirs, b"", True)
+        self.assertEqual(client.await_end(mine)[3], "end")
+
     def test_a_response_of_trailers_alone_passes(self):
         client, mine, origin, theirs = self.ask("POST", "/trailers-only")
         origin.respond(theirs, 200, [("grpc-status", "5")])
