@@ -86,6 +86,17 @@ static bool begins_something(struct h2_session *session, nghttp2_session *codec,
 	return is_new || nghttp2_session_get_stream_user_data(codec, id);
 }
 
+/* A stream that a client resets it can open anew; one that an origin resets was ours to open. */
+static double cost_of(struct h2_session *session, nghttp2_session *codec,
+		      const nghttp2_frame_hd *hd)
+{
+	if (hd->type != NGHTTP2_RST_STREAM)
+		return 1;
+	if (session->is_server)
+		return H2_RESET_COST;
+	return nghttp2_session_get_stream_user_data(codec, hd->stream_id) ? 0 : 1;
+}
+
 static int on_begin_frame(nghttp2_session *codec, const nghttp2_frame_hd *hd, void *user)
 {
 	struct h2_session *session = user;
@@ -95,7 +106,7 @@ static int on_begin_frame(nghttp2_session *codec, const nghttp2_frame_hd *hd, vo
 	/* Data that nobody awaits does nothing either. */
 	if (hd->type == NGHTTP2_DATA && nghttp2_session_get_stream_user_data(codec, hd->stream_id))
 		return 0;
-	h2_input_charge(session, hd->type == NGHTTP2_RST_STREAM ? H2_RESET_COST : 1);
+	h2_input_charge(session, cost_of(session, codec, hd));
 	return 0;
 }
 

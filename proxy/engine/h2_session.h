@@ -45,6 +45,7 @@ enum {
 	H2_IDLE_FRAMES_BURST = 2000,
 	H2_IDLE_FRAMES_RATE = 100,
 	H2_IDLE_FRAMES_PER_DATA = 3,
+	/* What a stream costs that the client resets. */
 	H2_RESET_COST = 3,
 	/* What a stream costs that we must reset for what the client did. */
 	H2_FAULT_COST = 10,

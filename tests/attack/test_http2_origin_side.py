@@ -334,8 +334,11 @@ class Floods(Case):
             peer.reset(n, h2.INTERNAL_ERROR)
         attacks[host] = reset_all
         peer = h2.open_inside(inside, host)
-        for i in range(50):
-            self.assertEqual(peer.get("GET", f"/{i}", host)[0][":status"], "502")
+        statuses = inside.run("""
+result = [peers[number].get("GET", f"/{i}", host)[0][":status"] for i in range(900)]
+""", number=peer.number, host=host)
+        self.assertEqual(set(statuses), {"502"})
+        self.assertEqual(len([c for c in new.connections if getattr(c, "name", None) == host]), 1)
         resets.set()
         attacks.pop(host, None)
         peer.close()

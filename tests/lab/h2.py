@@ -1,4 +1,6 @@
 """HTTP/2 of which every frame is the test's (RFC 9113): the same Peer is the client in a sandbox and the origin outside."""
+import socket
+
 import hpack
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -402,7 +404,7 @@ def open_inside(inside, host, settings=None, opens=True, alpn=("h2",), **options
         inside.run(inside_source() + "\npeers = {}\n")
         inside.knows_h2 = True
     client = inside.connect(host, alpn=list(alpn), **options)
-    inside.run("c = clients[number]\nassert not alpn or c.tls.selected_alpn_protocol() == 'h2'\n"
+    inside.run("c = clients[number]\nc.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)\nassert not alpn or c.tls.selected_alpn_protocol() == 'h2'\n"
                "peers[number] = Peer(c.send, c.receive, True, settings, opens)\n"
                "peers[number].reset_connection, peers[number].close, peers[number].quiet = c.reset, c.close, c.quiet",
                number=client.number, settings=settings, opens=opens, alpn=alpn)
@@ -411,6 +413,7 @@ def open_inside(inside, host, settings=None, opens=True, alpn=("h2",), **options
 
 def serve(connection, settings=None, opens=True):
     """A Peer that is the origin's end of CONNECTION (lab.origins.Connection)."""
+    connection.stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     peer = Peer(connection.sendall, connection.recv, False, settings, opens)
     peer.connection = connection
     return peer

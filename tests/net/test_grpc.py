@@ -101,18 +101,32 @@ result = call("stream_unary", "Gather")((b"x" * 1000 for _ in range(2000)), time
 result = [int(m) for m in call("unary_stream", "Count")(b"2000", timeout=30)] == list(range(2000))
 """), True)
 
-    def test_bidirectional_streaming_turn_by_turn(self):
-        self.assertEqual(self.inside.run("""
+    def take_turns(self, messages, timeout):
+        """Sends each message when the one before has come back; what came back."""
+        return self.inside.run("""
 go, said = threading.Semaphore(1), []
 def ask():
-    for i in range(100):
+    for message in messages:
         go.acquire()
-        yield str(i).encode()
-for message in call("stream_stream", "Echo")(ask(), timeout=30):
-    said.append(int(message))
-    go.release()
-result = said == list(range(100))
-"""), True)
+        yield message
+try:
+    for message in call("stream_stream", "Echo")(ask(), timeout=timeout):
+        said.append(message)
+        go.release()
+except grpc.RpcError:
+    pass
+result = said
+""", messages=messages, timeout=timeout)
+
+    def test_bidirectional_streaming_turn_by_turn(self):
+        messages = [b"#%d#" % i for i in range(100)]
+        self.assertEqual(self.take_turns(messages, 30), messages)
+
+    # The scrubber of responses holds a tail that a form of the secret could begin with for as long as nothing follows.
+    @unittest.expectedFailure
+    def test_a_message_that_ends_as_a_secret_begins_is_not_held_back_for_ever(self):
+        messages = [b"6", b"s", b"sk", b"sk-proj"]
+        self.assertEqual(self.take_turns(messages, 4), messages)
 
     def test_many_calls_at_once(self):
         self.assertEqual(self.inside.run("""

@@ -160,6 +160,19 @@ class Messages(ByTurns):
         self.assertEqual(client.await_end(mine)[1:], (b"abc", {"grpc-status": "0", "grpc-message": "fine"}, "end"))
         self.assertGoesOn(client, origin)
 
+    def test_bodies_pass_turn_by_turn(self):
+        client, mine, origin, theirs = self.ask("POST", "/turns", end=False)
+        origin.headers(theirs, [(":status", "200")])
+        for i in range(1, 20):
+            client.data(mine, bytes([i, 0, 0]))
+            self.assertEqual(len(origin.await_body(theirs, 3 * i)), 3 * i)
+            origin.data(theirs, bytes([0, i]))
+            self.assertEqual(len(client.await_body(mine, 2 * i)), 2 * i)
+        client.data(mine, b"", True)
+        self.assertEqual(origin.await_end(theirs)[3], "end")
+        origin.data(theirs, b"", True)
+        self.assertEqual(client.await_end(mine)[3], "end")
+
     def test_a_response_of_trailers_alone_passes(self):
         client, mine, origin, theirs = self.ask("POST", "/trailers-only")
         origin.respond(theirs, 200, [("grpc-status", "5")])
@@ -601,6 +614,29 @@ uploading.start()
         _, second, _, theirs2 = self.ask("GET", "/beside", client=client, origin=origin)
         origin.respond(theirs2, 200, body=b"beside")
         self.assertEqual(client.await_end(second)[1], b"beside")
+
+    def test_an_origin_that_reads_nothing_does_not_hold_up_other_requests(self):
+        """Its windows are wide, and so the connection itself is full; another one is made."""
+        client = self.connect()
+        mine = client.request("POST", "/full", end=False)
+        origin = self.take({h2.INITIAL_WINDOW_SIZE: (1 << 31) - 1})
+        origin.update(0, (1 << 31) - 65536)
+        origin.await_request()
+        self.inside.run("""
+peer = peers[client]
+def upload():
+    peer.upload(number, b"x" * (64 << 20))
+uploading = threading.Thread(target=upload, daemon=True)
+uploading.start()
+""", client=client.number, number=mine)
+        wait_until(lambda: client.room(mine) == 0 and (time.sleep(0.3) or client.room(mine) == 0), what="the end of the room")
+        beside = self.connect()
+        second = beside.request("POST", "/besidefull", fields=[("authorization", f"Bearer {self.token}")])
+        other = self.take()
+        theirs = other.await_request()
+        self.assertEqual(other.head(theirs)["authorization"], f"Bearer {SECRET}")
+        other.respond(theirs, 200, body=b"beside")
+        self.assertEqual(beside.await_end(second)[1], b"beside")
 
     def test_a_window_that_a_setting_shrinks_below_zero_is_kept(self):
         client, mine, origin, theirs = self.ask("GET", "/shrink")
