@@ -32,6 +32,7 @@ static void end(struct exchange *exchange, bool cut)
 		exchange->origin->ops->abort(exchange->origin);
 	exchange->origin = NULL;
 	deadline_stop(&exchange->deadline);
+	deadline_stop(&exchange->idle);
 	websocket_free(exchange);
 	exchange_body_free(&exchange->body);
 	flow_free(&exchange->response_flow);
@@ -107,6 +108,16 @@ static bool is_client_congested(void *owner)
 
 static const struct flow_sink client_sink = {give_to_client, is_client_congested};
 
+static bool follow_response_flow(struct exchange *exchange, int state);
+
+/* Nothing has come for a moment: the client may be waiting for what is held back. */
+static void give_out_early(struct deadline *deadline)
+{
+	struct exchange *exchange = container_of(deadline, struct exchange, idle);
+
+	follow_response_flow(exchange, flow_release(&exchange->response_flow));
+}
+
 struct exchange *exchange_create(struct sandbox *sandbox, const struct client_facts *facts,
 				 const struct client_leg_ops *ops, void *leg)
 {
@@ -121,6 +132,7 @@ struct exchange *exchange_create(struct sandbox *sandbox, const struct client_fa
 	arena_init(&exchange->arena, HTTP_ARENA_MAX_BYTES);
 	http_message_init(&exchange->request, &exchange->arena);
 	deadline_init(&exchange->deadline, sandbox->engine->loop, too_late);
+	deadline_init(&exchange->idle, sandbox->engine->loop, give_out_early);
 	flow_init(&exchange->response_flow, &client_sink, exchange, sandbox->engine->flow_scratch);
 	exchange->generation = generation_use(sandbox);
 	exchange->started_us = monotonic_now_us();
@@ -551,6 +563,8 @@ void exchange_response_data(struct exchange *exchange, struct slice data)
 		exchange->ops->data(exchange->leg, data);
 	else if (!follow_response_flow(exchange, flow_feed(&exchange->response_flow, data, false)))
 		return;
+	else if (flow_holds(&exchange->response_flow))
+		deadline_set(&exchange->idle, TIMEOUT_HOLD_BACK);
 	if (exchange->ops->is_congested(exchange->leg))
 		exchange->origin->ops->pause(exchange->origin, true);
 }

@@ -120,6 +120,7 @@ struct exchange {
 	enum exchange_scrub scrub;
 	bool response_flows; /* its body goes through: */
 	struct flow response_flow;
+	struct deadline idle; /* then it gives out what it holds back */
 	struct http_fields response_trailers;
 	uint64_t scrubbed;		    /* hits */
 	const struct policy_secret *captor; /* to which tokens in the response belong */

@@ -55,7 +55,8 @@ enum {
 #define TIMEOUT_TLS_UPSTREAM 15.0 /* the handshake with an origin: 504 */
 #define TIMEOUT_RESPONSE                                                                           \
 	900.0 /* from the request to the response's head, and between pieces of its body */
-#define TIMEOUT_POOL 50.0 /* an idle upstream connection; closed */
+#define TIMEOUT_HOLD_BACK 0.02 /* without more of a response: what is held back of it goes on */
+#define TIMEOUT_POOL	  50.0 /* an idle upstream connection; closed */
 #define TIMEOUT_PASSTHROUGH                                                                        \
 	3600.0 /* a passed-through connection without a byte in either direction; closed */
 #define TIMEOUT_WEBSOCKET 3600.0 /* a WebSocket without a byte in either direction; closed */

@@ -131,3 +131,36 @@ int flow_resume(struct flow *flow)
 	buffer_consume(&flow->waiting, before - waiting.len);
 	return rc;
 }
+
+static size_t held_by(struct stage *stage)
+{
+	return stage->ops->release ? stage->ops->release(stage, NULL) : 0;
+}
+
+bool flow_holds(const struct flow *flow)
+{
+	for (size_t i = 0; i < flow->count; i++) {
+		if (held_by(flow->stages[i]))
+			return true;
+	}
+	return false;
+}
+
+int flow_release(struct flow *flow)
+{
+	int rc = 0;
+
+	if (flow->state != FLOW_OPEN)
+		return flow->state;
+	for (size_t i = 0; i < flow->count && rc >= 0; i++) {
+		char *room = flow->scratch + i * STAGE_OUT_BYTES;
+		struct writer out = writer_of(room, STAGE_OUT_BYTES);
+
+		if (!held_by(flow->stages[i]))
+			continue;
+		flow->stages[i]->ops->release(flow->stages[i], &out);
+		rc = push(flow, i + 1, slice_of(room, writer_length(&out)), false);
+		explicit_bzero(room, writer_length(&out));
+	}
+	return rc < 0 ? rc : (int)flow->state;
+}

@@ -42,7 +42,7 @@ struct flow {
 	void *owner;
 	char *scratch;
 	enum flow_state state;
-	bool ended;	       /* all input was given */
+	bool ended; /* all input was given */
 	bool done[FLOW_STAGES_MAX];
 	struct buffer waiting; /* input for stage 0 */
 	const char *why;       /* of FAILED */
@@ -52,7 +52,8 @@ struct flow {
 void flow_init(struct flow *flow, const struct flow_sink *sink, void *owner, char *scratch);
 void flow_free(struct flow *flow);
 
-/* Adds STAGE, which is the flow's from now on. False, and STAGE is freed, when there are too many. */
+/* Adds STAGE, which is the flow's from now on. False, and STAGE is freed, when there are too many.
+ */
 bool flow_add(struct flow *flow, struct stage *stage);
 
 /* Pushes DATA on; END: it is the last. Returns the state, or a negative code with flow->why. */
@@ -60,5 +61,11 @@ int flow_feed(struct flow *flow, struct slice data, bool end);
 
 /* The sink takes more. The same. */
 int flow_resume(struct flow *flow);
+
+/* Whether a stage holds back what flow_release() would push on. */
+bool flow_holds(const struct flow *flow);
+
+/* Nothing may come for a while: pushes on what may go early (stage.h). Returns as flow_feed(). */
+int flow_release(struct flow *flow);
 
 #endif

@@ -35,6 +35,9 @@ struct stage_ops {
 	 * free. */
 	int (*step)(struct stage *stage, struct slice *in, bool end, struct writer *out);
 	void (*free)(struct stage *stage);
+	/* Nothing may come for a while: writes to OUT what is held back and may go on all the same.
+	 * OUT may be NULL: how many bytes that would be. May be NULL: none. */
+	size_t (*release)(struct stage *stage, struct writer *out);
 };
 
 enum { STAGE_OUT_BYTES = 16 << 10 };

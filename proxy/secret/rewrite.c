@@ -82,6 +82,28 @@ static void consume(struct rewrite *rewrite, struct slice *in, size_t len)
 	memmove(rewrite->held, rewrite->held + len, rewrite->held_bytes);
 }
 
+/* Takes off the front of PART what has gone out early. */
+static struct slice without_early(struct rewrite *rewrite, struct slice part)
+{
+	size_t len = part.len < rewrite->early ? part.len : rewrite->early;
+
+	rewrite->early -= len;
+	return slice_from(part, len);
+}
+
+size_t rewrite_release(struct rewrite *rewrite, size_t limit, struct writer *out)
+{
+	size_t early = rewrite->early;
+
+	if (!rewrite->stuck || rewrite->held_bytes > limit || rewrite->held_bytes <= early)
+		return 0;
+	if (out) {
+		writer_bytes(out, slice_of(rewrite->held + early, rewrite->held_bytes - early));
+		rewrite->early = rewrite->held_bytes;
+	}
+	return rewrite->held_bytes - early;
+}
+
 /* False: OUT is full. */
 static bool write_encoded(struct rewrite *rewrite, struct writer *out)
 {
@@ -124,7 +146,7 @@ static int let_pass(struct rewrite *rewrite, struct slice *in, struct writer *ou
 	if (rc < 0)
 		return rc;
 	assert(part.len); /* what was left of the input was given again */
-	writer_bytes(out, part);
+	writer_bytes(out, without_early(rewrite, part));
 	rewrite->clean -= part.len;
 	consume(rewrite, in, part.len);
 	return 0;
@@ -173,8 +195,11 @@ static int meet(struct rewrite *rewrite, struct slice *in, const struct find_hit
 	rc = rewrite->ops->meet(rewrite, hit, view, span);
 	if (rc == REWRITE_KEEP)
 		rewrite->clean = span;
-	if (rc == REWRITE_REPLACE)
+	if (rc == REWRITE_REPLACE) {
+		rewrite->instead = without_early(rewrite, rewrite->instead);
+		rewrite->early = 0;
 		consume(rewrite, in, span);
+	}
 	return rc < 0 ? rc : 0;
 }
 

@@ -48,6 +48,7 @@ struct rewrite {
 	char *held;
 	size_t held_bytes;
 	size_t held_room;
+	size_t early; /* bytes of the output that went out before it was known (rewrite_release) */
 	bool stuck;   /* no more can be said of what is held without more text */
 	size_t clean; /* bytes at the front that have been looked at, and go on */
 	size_t seen;  /* bytes at the front of which it is known what the last ones leave open, */
@@ -67,6 +68,11 @@ void rewrite_put(struct rewrite *rewrite, struct slice text, rewrite_encode *enc
 
 /* The step of such stages. */
 int rewrite_step(struct stage *stage, struct slice *in, bool end, struct writer *out);
+
+/* Writes what is held to OUT if it is no more than LIMIT bytes, although it could be the beginning
+ * of a hit: if it is, so much of what stands in its place is left out. OUT may be NULL. How many
+ * bytes. */
+size_t rewrite_release(struct rewrite *rewrite, size_t limit, struct writer *out);
 
 /* How far HIT, in TEXT, and the hits that overlap it reach: the offset behind them. */
 size_t rewrite_join(const struct finder *finder, struct slice text, bool whole,

@@ -7,9 +7,12 @@
 #include "proxy/secret/rewrite.h"
 #include "proxy/secret/scrub_instead.h"
 
+enum { EARLY_MIN_BYTES = 2, EARLY_MAX_BYTES = 8 };
+
 struct scrubber {
 	struct finder *finder;
 	bool keeps_length;
+	size_t early_bytes;	/* what may go out of a form before it is known for one */
 	char *texts;		/* of INSTEAD */
 	struct slice instead[]; /* of each form */
 };
@@ -38,6 +41,18 @@ static bool all_keep_length(const struct scrub_item items[], size_t count)
 			return false;
 	}
 	return true;
+}
+
+/* An eighth of the shortest value, but not so few that most bytes would have to wait. */
+static size_t early_bytes(const struct scrub_item items[], size_t count)
+{
+	size_t shortest = EARLY_MAX_BYTES * 8;
+
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].value.len < shortest)
+			shortest = items[i].value.len;
+	}
+	return shortest / 8 < EARLY_MIN_BYTES ? EARLY_MIN_BYTES : shortest / 8;
 }
 
 static int make_instead(struct scrubber *scrubber, const struct scrub_item items[])
@@ -80,6 +95,7 @@ int scrubber_create(const struct scrub_item items[], size_t count, struct scrubb
 	}
 	made->finder = finder;
 	made->keeps_length = all_keep_length(items, count);
+	made->early_bytes = early_bytes(items, count);
 	if (make_instead(made, items) < 0) {
 		scrubber_free(made);
 		return no_memory(err);
@@ -182,9 +198,54 @@ static void free_stage(struct stage *stage)
 	free(scrub);
 }
 
+static bool is_spelled(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (memchr("%\\&\r\n", text.ptr[i], 5))
+			return true;
+	}
+	return false;
+}
+
+/* Whether each form that begins with TEXT is replaced by what begins with TEXT, too: a key's known
+ * prefix is the placeholder's. */
+static bool is_common(const struct scrubber *scrubber, struct slice text)
+{
+	for (size_t i = 0; i < finder_count(scrubber->finder); i++) {
+		struct slice form = finder_form(scrubber->finder, i)->text;
+
+		if (slice_starts_with_nocase(form, text) &&
+		    !slice_starts_with(scrubber->instead[i], text))
+			return false;
+	}
+	return true;
+}
+
+/* How much of HELD, which could be the beginning of a form, tells next to nothing of it, wherever
+ * in HELD that begins: all or nothing. */
+static size_t harmless_bytes(const struct scrubber *scrubber, struct slice held)
+{
+	for (size_t at = 0; at + scrubber->early_bytes < held.len; at++) {
+		struct slice end = slice_from(held, at);
+
+		if (is_spelled(end) || !is_common(scrubber, end))
+			return 0;
+	}
+	return held.len;
+}
+
+static size_t release(struct stage *stage, struct writer *out)
+{
+	struct rewrite *rewrite = container_of(stage, struct rewrite, stage);
+	struct scrub_stage *scrub = container_of(rewrite, struct scrub_stage, rewrite);
+	struct slice held = slice_of(rewrite->held ? rewrite->held : "", rewrite->held_bytes);
+
+	return rewrite_release(rewrite, harmless_bytes(scrub->scrubber, held), out);
+}
+
 struct stage *scrub_stage(const struct scrubber *scrubber, uint64_t *count)
 {
-	static const struct stage_ops ops = {"scrub", rewrite_step, free_stage};
+	static const struct stage_ops ops = {"scrub", rewrite_step, free_stage, release};
 	static const struct rewrite_ops rewrite_ops = {.meet = meet, .joins = true};
 	struct scrub_stage *stage = calloc(1, sizeof(*stage));
 

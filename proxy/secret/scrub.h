@@ -11,8 +11,9 @@
  * made anew when a token is captured. Forms are secrets too: they are kept in locked memory.
  *
  * In a stream nothing is held back but what could be the beginning of a form, or the end of one
- * that another could overlap. That can be seen from outside: who can have text of his choice come
- * back bit by bit sees that a secret's beginning is delayed (docs/decisions/0403).
+ * that another could overlap. A peer that waits for an answer would never see the last bytes then
+ * if they happen to be such a beginning: when nothing comes, stage_ops.release lets up to an eighth
+ * of the shortest value go on (docs/decisions/0403).
  */
 #ifndef PROXY_SECRET_SCRUB_H
 #define PROXY_SECRET_SCRUB_H

@@ -146,7 +146,7 @@ static void free_stage(struct stage *stage)
 
 struct stage *slots_form_stage(const struct slots_owner *owner)
 {
-	static const struct stage_ops ops = {"slots in a form", rewrite_step, free_stage};
+	static const struct stage_ops ops = {"slots in a form", rewrite_step, free_stage, NULL};
 	static const struct rewrite_ops rewrite_ops = {.pass = pass, .meet = meet};
 	struct form_stage *stage = calloc(1, sizeof(*stage));
 

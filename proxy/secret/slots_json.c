@@ -83,7 +83,7 @@ static void free_stage(struct stage *stage)
 
 struct stage *slots_json_stage(const struct slots_owner *owner, enum policy_slot_kind kind)
 {
-	static const struct stage_ops ops = {"slots in JSON", rewrite_step, free_stage};
+	static const struct stage_ops ops = {"slots in JSON", rewrite_step, free_stage, NULL};
 	static const struct rewrite_ops rewrite_ops = {.pass = pass, .meet = meet};
 	struct json_stage *stage = calloc(1, sizeof(*stage));
 

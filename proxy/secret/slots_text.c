@@ -29,7 +29,7 @@ static void free_stage(struct stage *stage)
 
 struct stage *slots_text_stage(const struct slots_owner *owner, enum policy_slot_kind kind)
 {
-	static const struct stage_ops ops = {"slots in text", rewrite_step, free_stage};
+	static const struct stage_ops ops = {"slots in text", rewrite_step, free_stage, NULL};
 	static const struct rewrite_ops rewrite_ops = {.meet = meet};
 	struct text_stage *stage = calloc(1, sizeof(*stage));
 
