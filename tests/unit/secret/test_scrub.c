@@ -480,6 +480,60 @@ static int scrub_once(void *context)
 	return rc;
 }
 
+/* Feeds TEXT byte by byte, and has let out what is held after each. */
+static void drip(const struct scrubber *scrubber, struct slice text, struct buffer *out)
+{
+	uint64_t count = 0;
+	struct stage *stage = scrub_stage(scrubber, &count);
+
+	buffer_init(out, 1 << 20);
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t room[STAGE_OUT_BYTES];
+		struct writer early = writer_of(room, sizeof(room));
+		size_t waits;
+
+		assert_int_equal(drive_piece(stage, slice_of(text.ptr + i, 1), false, out),
+				 STAGE_MORE);
+		waits = stage->ops->release(stage, NULL);
+		assert_int_equal(stage->ops->release(stage, &early), waits);
+		assert_int_equal(writer_length(&early), waits);
+		assert_int_equal(stage->ops->release(stage, NULL), 0);
+		buffer_append(out, slice_of(room, waits));
+	}
+	assert_int_equal(drive_piece(stage, SLICE_EMPTY, true, out), STAGE_END);
+	stage->ops->free(stage);
+}
+
+static void assert_drips(const struct scrubber *scrubber, const char *text, const char *expected)
+{
+	struct buffer out;
+
+	drip(scrubber, slice_from_text(text), &out);
+	if (!slice_equal(buffer_slice(&out), slice_from_text(expected)))
+		fail_msg("%s: %.*s", text, SLICE_ARGS(buffer_slice(&out)));
+	buffer_free(&out);
+}
+
+static void what_was_let_out_early_is_completed_by_the_placeholder(void **state)
+{
+	static const struct scrub_item items[] = {
+		{SLICE_LITERAL("key-Zq7Rk2Wm9Xv4Tn8Bc3Hf6Jd1Lg5"),
+		 SLICE_LITERAL("key-AAAAAAAAAAAAAAAAAAAAAAAAAAA")},
+	};
+	struct scrubber *scrubber = create(items, 1);
+
+	(void)state;
+	assert_drips(scrubber, "a key and k, ke, key", "a key and k, ke, key");
+	assert_drips(scrubber, "key-Zq7Rk2Wm9", "key-Zq7Rk2Wm9");
+	/* The prefix is the placeholder's, too; what follows it waits. */
+	assert_drips(scrubber, "<key-Zq7Rk2Wm9Xv4Tn8Bc3Hf6Jd1Lg5>",
+		     "<key-AAAAAAAAAAAAAAAAAAAAAAAAAAA>");
+	/* Backwards an eighth of it has gone out: three of the characters. */
+	assert_drips(scrubber, "<5gL1dJ6fH3cB8nT4vX9mW2kR7qZ-yek>",
+		     "<5gLAAAAAAAAAAAAAAAAAAAAAAAA-yek>");
+	scrubber_free(scrubber);
+}
+
 static void running_out_of_memory_is_reported(void **state)
 {
 	(void)state;
@@ -499,6 +553,7 @@ int main(void)
 		cmocka_unit_test(big_bodies_pass_through_small_rooms),
 		cmocka_unit_test(no_secrets_are_no_work),
 		cmocka_unit_test(short_values_are_refused),
+		cmocka_unit_test(what_was_let_out_early_is_completed_by_the_placeholder),
 		cmocka_unit_test(running_out_of_memory_is_reported),
 	};
 
