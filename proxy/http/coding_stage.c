@@ -87,10 +87,10 @@ static void free_decoder(struct stage *stage)
 }
 
 static const struct stage_ops decoder_ops[CODING_COUNT] = {
-	[CODING_GZIP] = {"gzip decoder", decode, free_decoder},
-	[CODING_DEFLATE] = {"deflate decoder", decode, free_decoder},
-	[CODING_BR] = {"br decoder", decode, free_decoder},
-	[CODING_ZSTD] = {"zstd decoder", decode, free_decoder},
+	[CODING_GZIP] = {"gzip decoder", decode, free_decoder, NULL},
+	[CODING_DEFLATE] = {"deflate decoder", decode, free_decoder, NULL},
+	[CODING_BR] = {"br decoder", decode, free_decoder, NULL},
+	[CODING_ZSTD] = {"zstd decoder", decode, free_decoder, NULL},
 };
 
 void coding_decoder_init(struct coding_decoder *decoder, enum coding coding,
@@ -143,10 +143,10 @@ static void free_encoder(struct stage *stage)
 }
 
 static const struct stage_ops encoder_ops[CODING_COUNT] = {
-	[CODING_GZIP] = {"gzip encoder", encode, free_encoder},
-	[CODING_DEFLATE] = {"deflate encoder", encode, free_encoder},
-	[CODING_BR] = {"br encoder", encode, free_encoder},
-	[CODING_ZSTD] = {"zstd encoder", encode, free_encoder},
+	[CODING_GZIP] = {"gzip encoder", encode, free_encoder, NULL},
+	[CODING_DEFLATE] = {"deflate encoder", encode, free_encoder, NULL},
+	[CODING_BR] = {"br encoder", encode, free_encoder, NULL},
+	[CODING_ZSTD] = {"zstd encoder", encode, free_encoder, NULL},
 };
 
 void coding_encoder_init(struct coding_encoder *encoder, enum coding coding,

@@ -151,7 +151,7 @@ int flow_release(struct flow *flow)
 	int rc = 0;
 
 	if (flow->state != FLOW_OPEN)
-		return flow->state;
+		return (int)flow->state;
 	for (size_t i = 0; i < flow->count && rc >= 0; i++) {
 		char *room = flow->scratch + i * STAGE_OUT_BYTES;
 		struct writer out = writer_of(room, STAGE_OUT_BYTES);
