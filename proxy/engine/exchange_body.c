@@ -67,6 +67,13 @@ static enum slots_verdict change(struct exchange_body *body, enum slots_verdict 
 	return SLOTS_REFUSE;
 }
 
+/* Else it is refused because there are too many. */
+static bool is_misuse(const struct exchange *exchange, const struct secret_entry *entry,
+		      const struct slots_place *place)
+{
+	return place->disguised || !secret_plan_find_use(&exchange->plan, entry, place);
+}
+
 static enum slots_verdict judge(void *owner, const struct secret_entry *entry,
 				const struct slots_place *place)
 {
@@ -76,7 +83,7 @@ static enum slots_verdict judge(void *owner, const struct secret_entry *entry,
 
 	if (verdict == SLOTS_PUT_IN || verdict == SLOTS_TAKE_OUT)
 		return change(body, verdict);
-	if (verdict == SLOTS_REFUSE && exchange->plan.refusal &&
+	if (verdict == SLOTS_REFUSE && is_misuse(exchange, entry, place) &&
 	    exchange_lets_misuse_pass(exchange))
 		return SLOTS_KEEP;
 	return verdict;

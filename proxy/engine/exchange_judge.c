@@ -188,19 +188,19 @@ void exchange_refuse_misuse(struct exchange *exchange, struct answer *answer)
 	}
 }
 
-static bool check_misuse(struct exchange *exchange, struct answer *answer)
+bool exchange_lets_misuse_pass(struct exchange *exchange)
 {
 	struct secret_plan *plan = &exchange->plan;
 
-	if (!plan->refusal)
-		return true;
-	if (!is_observing(exchange)) {
-		exchange_refuse_misuse(exchange, answer);
+	if (!is_observing(exchange))
 		return false;
+	if (plan->refusal) {
+		describe_misuse(exchange, plan->refusal);
+		exchange->would_reason = exchange->why;
+	} else if (!exchange->would_reason) {
+		exchange->would_reason = "the body of the request cannot be looked through";
 	}
-	describe_misuse(exchange, plan->refusal);
 	exchange->would_deny = true;
-	exchange->would_reason = exchange->why;
 	for (size_t i = 0; i < plan->misuse_count; i++) {
 		if (plan->misuses[i].action >= SECRET_BLOCKED)
 			plan->misuses[i].action = SECRET_PASSED;
@@ -210,17 +210,12 @@ static bool check_misuse(struct exchange *exchange, struct answer *answer)
 	return true;
 }
 
-bool exchange_lets_misuse_pass(struct exchange *exchange)
+static bool check_misuse(struct exchange *exchange, struct answer *answer)
 {
-	if (!is_observing(exchange))
-		return false;
-	exchange->would_deny = true;
-	exchange->would_reason =
-		"a placeholder in the body is misused, or the body cannot be looked "
-		"through";
-	exchange->plan.refusal = NULL;
-	exchange->plan.kill = false;
-	return true;
+	if (!exchange->plan.refusal || exchange_lets_misuse_pass(exchange))
+		return true;
+	exchange_refuse_misuse(exchange, answer);
+	return false;
 }
 
 static bool refuse_plan(struct answer *answer, int rc)
