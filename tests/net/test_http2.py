@@ -387,8 +387,9 @@ class Secrets(ByTurns):
             origin.respond(theirs, 200, body=b"y" * 1000)
             client.await_end(mine)
         coder = HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH)
-        # As HPACK has it, too (RFC 7541 section 5.2); the last byte is shared with what follows.
-        for form in (SECRET.encode(), coder.encode(f"Bearer {SECRET}".encode())[:-1]):
+        # As HPACK has it, too (RFC 7541 section 5.2); the last byte is shared with what follows. The sanitizers' run time has a
+        # copy of the environment.
+        for form in (*(() if SANITIZED else (SECRET.encode(),)), coder.encode(f"Bearer {SECRET}".encode())[:-1]):
             found = processes.held(self.worker, [form])
             self.assertEqual([p for p in found if "lo" not in p[1] or "dd" not in p[1]], [])
 

@@ -2,6 +2,7 @@
 import hashlib
 import os
 import time
+import time
 import unittest
 
 from lab import processes
@@ -55,7 +56,12 @@ except ssl.SSLWantReadError:
             raise AssertionError(f"the program inside ended with {status}")
 
     def setUp(self):
-        self.known = len(self.box.records(kind="tls"))
+        def settle():
+            self.known = len(self.box.records(kind="tls"))
+            time.sleep(0.3)
+            return self.known == len(self.box.records(kind="tls"))
+        # Connections of the test before may be ending.
+        wait_until(settle, what="an end of records")
 
     def tearDown(self):
         self.origin.forget()
