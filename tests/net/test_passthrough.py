@@ -2,7 +2,6 @@
 import hashlib
 import os
 import time
-import time
 import unittest
 
 from lab import processes
@@ -117,7 +116,7 @@ except ssl.SSLWantReadError:
         result = self.curl(f"-v https://{REAL}/ https://a.b.real.example.com/")
         self.assertEqual(result.stdout, f"hello from {REAL}\nhello from a.b.real.example.com\n", result.stderr)
         self.assertEqual(result.stderr.count("issuer: CN=test root"), 2, result.stderr)
-        self.assertEqual([r["host"] for r in self.box.records(kind="tls")[self.known:]], [REAL, "a.b.real.example.com"])
+        self.assertEqual({r["host"] for r in self.box.records(kind="tls")[self.known:]}, {REAL, "a.b.real.example.com"})
         self.assertEqual(self.box.records(kind="http"), [])
 
     def test_no_secret_goes_in(self):
