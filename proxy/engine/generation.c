@@ -27,9 +27,20 @@ static void release(struct generation *generation)
 	list_remove(&generation->node);
 	scanner_free(generation->scanner);
 	finder_free(generation->finder);
+	if (generation->body_scrubber != generation->field_scrubber)
+		scrubber_free(generation->body_scrubber);
 	scrubber_free(generation->field_scrubber);
-	scrubber_free(generation->body_scrubber);
 	free(generation);
+}
+
+/* Mostly all secrets are scrubbed everywhere: then one serves both, as locked memory is scarce. */
+static bool are_the_same(const struct sandbox *sandbox)
+{
+	for (size_t i = 0; i < sandbox->secrets.count; i++) {
+		if (sandbox->secrets.entries[i].policy->scrub == POLICY_SCRUB_FIELDS)
+			return false;
+	}
+	return true;
 }
 
 static int make_scrubbers(const struct sandbox *sandbox, struct generation *generation,
@@ -37,7 +48,9 @@ static int make_scrubbers(const struct sandbox *sandbox, struct generation *gene
 {
 	int rc = make_scrubber(sandbox, POLICY_SCRUB_FIELDS, &generation->field_scrubber, err);
 
-	if (rc == 0)
+	if (rc == 0 && are_the_same(sandbox))
+		generation->body_scrubber = generation->field_scrubber;
+	else if (rc == 0)
 		rc = make_scrubber(sandbox, POLICY_SCRUB_ALL, &generation->body_scrubber, err);
 	return rc;
 }

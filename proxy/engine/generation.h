@@ -20,7 +20,7 @@ struct policy_secret;
 struct sandbox;
 struct secret_plan;
 
-enum { GENERATIONS_MAX = 64 };
+enum { GENERATIONS_MAX = 16 };
 
 struct generation {
 	struct list node; /* of the sandbox's, oldest first */
@@ -28,7 +28,7 @@ struct generation {
 	struct scanner *scanner;
 	struct finder *finder;
 	struct scrubber *field_scrubber;
-	struct scrubber *body_scrubber;
+	struct scrubber *body_scrubber; /* may be the same */
 };
 
 /* Stages of an exchange use a generation, and its plan says what was put into its request. Starts
