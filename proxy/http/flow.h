@@ -43,7 +43,6 @@ struct flow {
 	char *scratch;
 	enum flow_state state;
 	bool ended;	       /* all input was given */
-	bool done[FLOW_STAGES_MAX];
 	struct buffer waiting; /* input for stage 0 */
 	const char *why;       /* of FAILED */
 };
@@ -52,7 +51,8 @@ struct flow {
 void flow_init(struct flow *flow, const struct flow_sink *sink, void *owner, char *scratch);
 void flow_free(struct flow *flow);
 
-/* Adds STAGE, which is the flow's from now on. False, and STAGE is freed, when there are too many. */
+/* Adds STAGE, which is the flow's from now on. False, and STAGE is freed, when there are too many.
+ */
 bool flow_add(struct flow *flow, struct stage *stage);
 
 /* Pushes DATA on; END: it is the last. Returns the state, or a negative code with flow->why. */
