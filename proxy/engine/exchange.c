@@ -36,7 +36,8 @@ static void end(struct exchange *exchange, bool cut)
 	websocket_free(exchange);
 	exchange_body_free(&exchange->body);
 	flow_free(&exchange->response_flow);
-	generation_leave(exchange->sandbox, exchange->generation);
+	generation_leave(exchange->sandbox, &exchange->request_use);
+	generation_leave(exchange->sandbox, &exchange->response_use);
 	engine_bury(exchange->sandbox->engine, &exchange->grave, release);
 	exchange->ops->over(exchange->leg, cut);
 }
@@ -134,18 +135,9 @@ struct exchange *exchange_create(struct sandbox *sandbox, const struct client_fa
 	deadline_init(&exchange->deadline, sandbox->engine->loop, too_late);
 	deadline_init(&exchange->idle, sandbox->engine->loop, give_out_early);
 	flow_init(&exchange->response_flow, &client_sink, exchange, sandbox->engine->flow_scratch);
-	exchange->generation = generation_use(sandbox);
 	exchange->started_us = monotonic_now_us();
 	exchange->time_us = wallclock_now_us();
 	return exchange;
-}
-
-void exchange_use_newest(struct exchange *exchange)
-{
-	struct generation *before = exchange->generation;
-
-	exchange->generation = generation_use(exchange->sandbox);
-	generation_leave(exchange->sandbox, before);
 }
 
 bool exchange_carries_secret(const struct exchange *exchange)
@@ -203,6 +195,7 @@ void exchange_request(struct exchange *exchange)
 
 	if (!reserve(exchange))
 		return;
+	generation_use(exchange->sandbox, &exchange->request_use, &exchange->plan);
 	if (!exchange_judge(exchange, &answer)) {
 		answer_and_end(exchange, &answer);
 		return;
@@ -438,6 +431,7 @@ void exchange_origin_ready(struct exchange *exchange)
 		return;
 	}
 	exchange->head_sent = true;
+	exchange->was_sent = true;
 	exchange->state = EXCHANGE_SENDING;
 	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
 	/* What follows the request for a WebSocket waits until the origin has agreed. */

@@ -29,6 +29,7 @@
 #include "proxy/engine/deadline.h"
 #include "proxy/engine/engine.h"
 #include "proxy/engine/exchange_body.h"
+#include "proxy/engine/generation.h"
 #include "proxy/engine/origin.h"
 #include "proxy/http/flow.h"
 #include "proxy/http/message.h"
@@ -116,7 +117,8 @@ struct exchange {
 	struct exchange_body body;
 	struct http_fields trailers; /* of the request, until it is sent */
 
-	struct generation *generation;
+	struct generation_use request_use;  /* of the generation that its stages are of */
+	struct generation_use response_use; /* the same */
 	enum exchange_scrub scrub;
 	bool response_flows; /* its body goes through: */
 	struct flow response_flow;
@@ -133,6 +135,7 @@ struct exchange {
 	bool request_ended; /* the client has sent all of it */
 	bool request_sent;  /* and so have we */
 	bool head_sent;	    /* to the origin */
+	bool was_sent;	    /* the same, on this try or one before */
 	bool was_retried;
 	int informational; /* responses so far */
 	int status;	   /* of the response passed on */
@@ -148,9 +151,6 @@ struct exchange {
 
 /* Whether a real value goes into the request, or may. */
 bool exchange_carries_secret(const struct exchange *exchange);
-
-/* EXCHANGE has no stage of a generation before the newest any more. */
-void exchange_use_newest(struct exchange *exchange);
 
 /* Called by the client's leg. */
 

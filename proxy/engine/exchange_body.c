@@ -138,6 +138,7 @@ static int make_flow(struct exchange_body *body, const struct flow_sink *sink)
 
 	flow_free(&body->flow);
 	flow_init(&body->flow, sink, body, sandbox->engine->flow_scratch);
+	generation_use(sandbox, &body->exchange->request_use, &body->exchange->plan);
 	if (coding_of_fields(&request_of(body)->fields, codings, &count) < 0)
 		return ERROR_UNSUPPORTED;
 	if (count && coding_decoders(codings, count, &sandbox->coding_budget, stages) < 0)
@@ -386,8 +387,11 @@ int exchange_body_measure(struct exchange_body *body, const char **why)
 	struct http_message *request = &body->exchange->request;
 	int rc = 0;
 
+	/* A placeholder that is newer than the request's head may have come in its body. */
+	if (body->exchange->request_use.generation != body->exchange->sandbox->generation)
+		rc = make_flow(body, &measuring_sink);
 	body->measured_bytes = 0;
-	if (digest_is_told(&request->fields) && !body->fixed)
+	if (rc == 0 && digest_is_told(&request->fields) && !body->fixed)
 		rc = digest_begin(&body->digest, &request->fields);
 	if (rc == 0)
 		rc = flow_feed(&body->flow, buffer_slice(&body->collected), true);

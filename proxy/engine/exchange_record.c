@@ -58,7 +58,7 @@ static void describe_secrets(const struct exchange *exchange, struct audit_recor
 	record->scrubbed = exchange->scrubbed;
 	record->captured = exchange->captured;
 	/* A secret is in the record when it was sent, not when it would have been. */
-	for (size_t i = 0; exchange->head_sent && secret_plan_list(plan, i, &put); i++) {
+	for (size_t i = 0; exchange->was_sent && secret_plan_list(plan, i, &put); i++) {
 		if (record->secret_count == AUDIT_SECRETS_MAX)
 			record->secrets_more++;
 		else

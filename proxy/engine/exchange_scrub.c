@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "policy/slot.h"
 #include "proxy/engine/sandbox.h"
 #include "proxy/http/coding.h"
 #include "proxy/secret/capture.h"
@@ -143,16 +144,45 @@ static void drop_length(struct http_message *response)
 	response->body_bytes = 0;
 }
 
-/* The secret whose answers give out tokens, among those that went into the request, or NULL. */
+/* The secret whose answers give out tokens, among those that went into the request, or may still,
+ * or NULL. */
 static const struct policy_secret *find_captor(const struct exchange *exchange)
 {
 	const struct secret_plan *plan = &exchange->plan;
+	struct secret_put put;
 
-	for (size_t i = 0; i < plan->item_count; i++) {
-		if (plan->items[i].entry->policy->capture)
-			return plan->items[i].entry->policy;
+	for (size_t i = 0; secret_plan_list(plan, i, &put); i++) {
+		if (put.secret->capture)
+			return put.secret;
+	}
+	/* An answer may begin before the request has ended. */
+	for (size_t i = 0; !exchange->request_sent && i < plan->use_count; i++) {
+		if (plan->uses[i]->secret->capture && slot_is_in_body(&plan->uses[i]->slot))
+			return plan->uses[i]->secret;
 	}
 	return NULL;
+}
+
+/* Whether it is the policy's own secret that went into the request, as where tokens are given out,
+ * and not a token that was captured, as everywhere else. */
+static bool is_for_tokens(const struct exchange *exchange)
+{
+	const struct secret_store *secrets = &exchange->sandbox->secrets;
+	const struct secret_plan *plan = &exchange->plan;
+	struct secret_put put;
+
+	for (size_t i = 0; i < plan->item_count; i++) {
+		const struct secret_entry *entry = plan->items[i].entry;
+
+		if (entry->policy->capture && entry < secrets->entries + secrets->fixed_count)
+			return true;
+	}
+	/* What the rule sets is listed behind them. */
+	for (size_t i = plan->item_count; secret_plan_list(plan, i, &put); i++) {
+		if (put.secret->capture)
+			return true;
+	}
+	return false;
 }
 
 static struct slice capture(void *owner, struct slice token, const char **why)
@@ -170,26 +200,55 @@ static struct slice capture(void *owner, struct slice token, const char **why)
 	return placeholder;
 }
 
-/* A stage for new tokens, if the response is one that may give some out. */
-static bool must_capture(struct exchange *exchange, const struct http_message *response,
-			 enum capture_syntax *syntax)
+static struct slice clean(void *owner, struct slice text, struct arena *arena)
 {
-	const struct http_field *type = http_fields_find(&response->fields, FIELD_CONTENT_TYPE);
-	enum slots_body body = type ? slots_body_of(type->value) : SLOTS_BODY_OTHER;
+	struct exchange *exchange = owner;
 
-	exchange->captor = find_captor(exchange);
-	*syntax = body == SLOTS_BODY_FORM ? CAPTURE_FORM : CAPTURE_JSON;
-	return exchange->captor && (body == SLOTS_BODY_JSON || body == SLOTS_BODY_FORM);
+	return scrub_text(exchange->sandbox->body_scrubber, text, arena, &exchange->scrubbed);
 }
 
-static int add_capture(struct exchange *exchange, struct http_message *response)
+/* Of several Content-Types, who knows which is believed: one that can be captured from. */
+static enum slots_body type_of(const struct http_message *response)
 {
-	enum capture_syntax syntax;
+	enum slots_body type = SLOTS_BODY_OTHER;
+
+	for (size_t i = 0; i < response->fields.count; i++) {
+		const struct http_field *field = &response->fields.list[i];
+		enum slots_body found = field->id == FIELD_CONTENT_TYPE
+						? slots_body_of(field->value)
+						: SLOTS_BODY_OTHER;
+
+		if (found == SLOTS_BODY_JSON || type == SLOTS_BODY_OTHER)
+			type = found;
+	}
+	return type;
+}
+
+static bool is_empty(const struct http_message *response)
+{
+	return response->body == HTTP_BODY_SIZED && response->body_bytes == 0;
+}
+
+/* A stage for new tokens, if the response is one that may give some out. The program can ask some
+ * servers for tokens in XML, or in plain text: nothing is found there, so that it must not pass. */
+static int add_capture(struct exchange *exchange, struct http_message *response, const char **why)
+{
+	static const struct capture_owner_ops ops = {capture, clean};
+	enum slots_body type = type_of(response);
 	struct stage *stage;
 
-	if (!must_capture(exchange, response, &syntax))
+	*why = "out of memory";
+	exchange->captor = find_captor(exchange);
+	if (!exchange->captor || is_empty(response))
 		return 0;
-	stage = capture_stage(syntax, capture, exchange);
+	if (type != SLOTS_BODY_JSON && type != SLOTS_BODY_FORM) {
+		if (response->status >= 300 || !is_for_tokens(exchange))
+			return 0;
+		return refuse(why, "the origin's response may give out tokens, which are looked "
+				   "for in JSON and in forms only, and it is neither");
+	}
+	stage = capture_stage(type == SLOTS_BODY_FORM ? CAPTURE_FORM : CAPTURE_JSON, &ops,
+			      exchange);
 	if (!stage || !flow_add(&exchange->response_flow, stage))
 		return -ENOMEM;
 	drop_length(response);
@@ -205,6 +264,7 @@ static int add_stages(struct exchange *exchange, const enum coding codings[], si
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		flow_add(&exchange->response_flow, stages[i]);
+	generation_use(sandbox, &exchange->response_use, &exchange->plan);
 	scrub = scrub_stage(sandbox->body_scrubber, &exchange->scrubbed);
 	if (!scrub || !flow_add(&exchange->response_flow, scrub))
 		return -ENOMEM;
@@ -236,11 +296,7 @@ static int prepare_body(struct exchange *exchange, struct http_message *response
 		forget_coding(response);
 	if (count || !scrubber_keeps_length(exchange->sandbox->body_scrubber))
 		drop_length(response);
-	if (has_body && add_capture(exchange, response) < 0) {
-		*why = "out of memory";
-		return -ENOMEM;
-	}
-	return 0;
+	return has_body ? add_capture(exchange, response, why) : 0;
 }
 
 int exchange_scrub_response(struct exchange *exchange, struct http_message *response,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proxy/engine/sandbox.h"
+#include "proxy/secret/inject.h"
 
 /* A scrubber of all secrets whose setting is WANTED or stricter; NULL when there are none. */
 static int make_scrubber(const struct sandbox *sandbox, enum policy_scrub wanted,
@@ -26,9 +27,20 @@ static void release(struct generation *generation)
 	list_remove(&generation->node);
 	scanner_free(generation->scanner);
 	finder_free(generation->finder);
+	if (generation->body_scrubber != generation->field_scrubber)
+		scrubber_free(generation->body_scrubber);
 	scrubber_free(generation->field_scrubber);
-	scrubber_free(generation->body_scrubber);
 	free(generation);
+}
+
+/* Mostly all secrets are scrubbed everywhere: then one serves both, as locked memory is scarce. */
+static bool are_the_same(const struct sandbox *sandbox)
+{
+	for (size_t i = 0; i < sandbox->secrets.count; i++) {
+		if (sandbox->secrets.entries[i].policy->scrub == POLICY_SCRUB_FIELDS)
+			return false;
+	}
+	return true;
 }
 
 static int make_scrubbers(const struct sandbox *sandbox, struct generation *generation,
@@ -36,7 +48,9 @@ static int make_scrubbers(const struct sandbox *sandbox, struct generation *gene
 {
 	int rc = make_scrubber(sandbox, POLICY_SCRUB_FIELDS, &generation->field_scrubber, err);
 
-	if (rc == 0)
+	if (rc == 0 && are_the_same(sandbox))
+		generation->body_scrubber = generation->field_scrubber;
+	else if (rc == 0)
 		rc = make_scrubber(sandbox, POLICY_SCRUB_ALL, &generation->body_scrubber, err);
 	return rc;
 }
@@ -45,10 +59,12 @@ static struct generation *new_generation(struct error *err)
 {
 	struct generation *generation = calloc(1, sizeof(*generation));
 
-	if (generation)
-		list_init(&generation->node);
-	else
+	if (!generation) {
 		error_set_code(err, -ENOMEM, "cannot prepare the secrets");
+		return NULL;
+	}
+	list_init(&generation->node);
+	list_init(&generation->uses);
 	return generation;
 }
 
@@ -77,15 +93,19 @@ int generation_begin(struct sandbox *sandbox, struct error *err)
 	return rc;
 }
 
-static struct generation *oldest(struct sandbox *sandbox)
+static struct generation *of_node(struct list *node)
 {
-	return container_of(sandbox->generations.next, struct generation, node);
+	return container_of(node, struct generation, node);
 }
 
 static void sweep(struct sandbox *sandbox)
 {
-	while (oldest(sandbox) != sandbox->generation && oldest(sandbox)->users == 0)
-		release(oldest(sandbox));
+	list_for_each_safe(node, &sandbox->generations) {
+		struct generation *generation = of_node(node);
+
+		if (generation != sandbox->generation && list_is_empty(&generation->uses))
+			release(generation);
+	}
 }
 
 void generation_end_all(struct sandbox *sandbox)
@@ -99,30 +119,59 @@ void generation_end_all(struct sandbox *sandbox)
 	sandbox->field_scrubber = NULL;
 	sandbox->body_scrubber = NULL;
 	while (!list_is_empty(&sandbox->generations))
-		release(oldest(sandbox));
+		release(of_node(sandbox->generations.next));
 }
 
-struct generation *generation_use(struct sandbox *sandbox)
+static void take_out(struct generation_use *use)
 {
-	sandbox->generation->users++;
-	return sandbox->generation;
+	if (use->generation)
+		list_remove(&use->node);
+	use->generation = NULL;
 }
 
-void generation_leave(struct sandbox *sandbox, struct generation *generation)
+void generation_use(struct sandbox *sandbox, struct generation_use *use,
+		    const struct secret_plan *plan)
 {
-	generation->users--;
+	take_out(use);
+	use->plan = plan;
+	use->generation = sandbox->generation;
+	list_append(&sandbox->generation->uses, &use->node);
 	sweep(sandbox);
 }
 
-/* The scrubbers of the one before go on; it is released before the one that has them now. */
-static void inherit_scrubbers(struct generation *generation, struct generation *before)
+void generation_leave(struct sandbox *sandbox, struct generation_use *use)
 {
-	scrubber_free(generation->field_scrubber);
-	scrubber_free(generation->body_scrubber);
-	generation->field_scrubber = before->field_scrubber;
-	generation->body_scrubber = before->body_scrubber;
-	before->field_scrubber = NULL;
-	before->body_scrubber = NULL;
+	take_out(use);
+	sweep(sandbox);
+}
+
+/* What is on its way to an origin, or may come back from one: only what is known is scrubbed. */
+static uint64_t marks_in_use(const struct sandbox *sandbox, size_t *generations)
+{
+	uint64_t marks = 0;
+
+	*generations = 0;
+	list_for_each(node, &sandbox->generations) {
+		++*generations;
+		list_for_each(user, &of_node(node)->uses)
+			marks |= container_of(user, struct generation_use, node)->plan->captured;
+	}
+	return marks;
+}
+
+static const struct secret_entry *capture(struct sandbox *sandbox,
+					  const struct policy_secret *secret, struct slice token,
+					  struct error *err)
+{
+	size_t generations;
+	uint64_t marks = marks_in_use(sandbox, &generations);
+
+	if (generations < GENERATIONS_MAX)
+		return secret_store_capture(&sandbox->secrets, secret, token, marks, err);
+	error_set(err, ERROR_LIMIT,
+		  "secret %s: too many tokens were given out while other requests go on",
+		  secret->name);
+	return NULL;
 }
 
 struct slice generation_capture(struct sandbox *sandbox, const struct policy_secret *secret,
@@ -133,20 +182,18 @@ struct slice generation_capture(struct sandbox *sandbox, const struct policy_sec
 	const struct secret_entry *entry = NULL;
 
 	if (newest)
-		entry = secret_store_capture(&sandbox->secrets, secret, token, err);
-	if (entry)
-		placeholder = entry->placeholder;
+		entry = capture(sandbox, secret, token, err);
 	if (!entry || sandbox->secrets.scanner == before->scanner) {
 		free(newest);
-		return placeholder;
+		return entry ? entry->placeholder : placeholder;
 	}
 	if (make_scrubbers(sandbox, newest, err) < 0) {
 		/* What could not be scrubbed is not let in. */
-		inherit_scrubbers(newest, before);
-		secret_store_disarm(&sandbox->secrets, entry);
-		placeholder.ptr = NULL;
+		secret_store_take_back(&sandbox->secrets, entry, before->scanner, before->finder);
+		release(newest);
+		return placeholder;
 	}
 	make_newest(sandbox, newest);
 	sweep(sandbox);
-	return placeholder;
+	return entry->placeholder;
 }

@@ -3,10 +3,11 @@
  * when a token is captured (secret/capture.h); what was there before stays as long as an exchange
  * may have a stage that uses it.
  *
- *   exchange --begins--> the newest generation --is captured--> a newer one, for exchanges to come
+ *   a request's stages, a response's stages --are made--> use the newest generation
+ *   a token --is captured--> a newer generation; those before that nobody uses are released
  *
- * An exchange uses the generation that it began with, and later ones. So the oldest is released
- * when none of its exchanges is left.
+ * At most GENERATIONS_MAX are there at once: if requests that go on for long use so many, no token
+ * can be captured until one of them has ended.
  */
 #ifndef PROXY_ENGINE_GENERATION_H
 #define PROXY_ENGINE_GENERATION_H
@@ -17,14 +18,25 @@
 
 struct policy_secret;
 struct sandbox;
+struct secret_plan;
+
+enum { GENERATIONS_MAX = 16 };
 
 struct generation {
 	struct list node; /* of the sandbox's, oldest first */
-	size_t users;
+	struct list uses;
 	struct scanner *scanner;
 	struct finder *finder;
 	struct scrubber *field_scrubber;
-	struct scrubber *body_scrubber;
+	struct scrubber *body_scrubber; /* may be the same */
+};
+
+/* Stages of an exchange use a generation, and its plan says what was put into its request. Starts
+ * as zeroes. */
+struct generation_use {
+	struct list node;
+	struct generation *generation;
+	const struct secret_plan *plan;
 };
 
 /* The sandbox's first: its secrets are sealed. 0 or a negative code with ERR. */
@@ -33,8 +45,13 @@ int generation_begin(struct sandbox *sandbox, struct error *err);
 /* Releases all. No exchange is left. */
 void generation_end_all(struct sandbox *sandbox);
 
-struct generation *generation_use(struct sandbox *sandbox);
-void generation_leave(struct sandbox *sandbox, struct generation *generation);
+/* USE is of the newest generation from now on. The stages that were made for it before are gone, or
+ * will do no more steps. */
+void generation_use(struct sandbox *sandbox, struct generation_use *use,
+		    const struct secret_plan *plan);
+
+/* All of its stages are gone. */
+void generation_leave(struct sandbox *sandbox, struct generation_use *use);
 
 /* Captures TOKEN, which a server gave out for SECRET. The placeholder that stands for it; ptr is
  * NULL with ERR when it cannot be. */

@@ -95,8 +95,9 @@ static struct stage *make_stage(struct way *way)
 {
 	struct exchange *exchange = way->socket->exchange;
 
-	if (!way->socket->up.stage && !way->socket->down.stage)
-		exchange_use_newest(exchange);
+	generation_use(exchange->sandbox,
+		       way->to_origin ? &exchange->request_use : &exchange->response_use,
+		       &exchange->plan);
 	if (way->to_origin)
 		return websocket_binary_stage(&way->socket->text);
 	return scrub_stage(exchange->sandbox->body_scrubber, &exchange->scrubbed);

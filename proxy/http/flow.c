@@ -45,7 +45,6 @@ static int step(struct flow *flow, size_t level, struct slice *in, bool end)
 
 	if (result < 0)
 		rc = fail(flow, result, stage->why);
-	flow->done[level] = result == STAGE_END;
 	if (rc == 0 && (writer_length(&out) || result == STAGE_END))
 		rc = push(flow, level + 1, slice_of(room, writer_length(&out)),
 			  result == STAGE_END);

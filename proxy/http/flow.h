@@ -42,8 +42,7 @@ struct flow {
 	void *owner;
 	char *scratch;
 	enum flow_state state;
-	bool ended; /* all input was given */
-	bool done[FLOW_STAGES_MAX];
+	bool ended;	       /* all input was given */
 	struct buffer waiting; /* input for stage 0 */
 	const char *why;       /* of FAILED */
 };

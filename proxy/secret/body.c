@@ -39,13 +39,14 @@ static int note_hits(struct secret_body *body, struct slice text)
 	const struct secret_entry *entry;
 	struct scan_hit hit;
 	size_t at = 0;
+	int rc = 0;
 
 	while ((entry = secret_find(body->store, text, at, &hit))) {
 		if (secret_plan_note(body->plan, entry, SECRET_IN_BODY) >= SECRET_BLOCKED)
-			return ERROR_DENIED;
+			rc = ERROR_DENIED;
 		at = hit.start + hit.length;
 	}
-	return 0;
+	return rc;
 }
 
 /* Placeholders that begin in the tail and end in IN. */
@@ -79,14 +80,16 @@ static int keep_tail(struct secret_body *body, struct slice in)
 
 int secret_body_feed(struct secret_body *body, struct slice in)
 {
-	int rc;
+	int across, rc;
 
 	if (body->store->count == 0 || in.len == 0)
 		return 0;
-	rc = note_across(body, in);
+	across = note_across(body, in);
+	if (across < 0 && across != ERROR_DENIED)
+		return across;
+	rc = note_hits(body, in);
 	if (rc == 0)
-		rc = note_hits(body, in);
-	if (rc == 0)
-		rc = keep_tail(body, in);
-	return rc;
+		rc = across;
+	/* Whoever lets a misuse pass goes on. */
+	return keep_tail(body, in) < 0 ? -ENOMEM : rc;
 }

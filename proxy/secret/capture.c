@@ -11,8 +11,9 @@
 struct capture_stage {
 	struct stage stage;
 	enum capture_syntax syntax;
-	capture_token *token;
+	const struct capture_owner_ops *owner_ops;
 	void *owner;
+	size_t tokens;
 	struct buffer body;
 	struct buffer decoded; /* of a token that is escaped */
 	struct buffer result;
@@ -67,7 +68,10 @@ static int replace(struct capture_stage *capture, struct slice token)
 	/* Servers send "" where there is none. */
 	if (token.len == 0)
 		return 0;
-	placeholder = capture->token(capture->owner, token, &why);
+	if (capture->tokens++ == CAPTURE_TOKENS_MAX)
+		return fail(capture, ERROR_LIMIT,
+			    "there are more new tokens in it than are supported");
+	placeholder = capture->owner_ops->token(capture->owner, token, &why);
 	if (!placeholder.ptr)
 		return fail(capture, ERROR_DENIED, why);
 	return append(capture, placeholder);
@@ -132,11 +136,21 @@ static bool begins_value(const struct json_walk *walk)
 	return walk->state == JSON_VALUE || walk->state == JSON_FIRST_ITEM;
 }
 
-static bool is_token_value(struct json_walk *walk)
+/* A string that is a value begins: whether it is a token, by the name that it stands under, itself
+ * or in lists. ERROR_SYNTAX when that name is not known. */
+static int is_token_value(struct capture_stage *capture, const struct json_walk *walk)
 {
-	int count = json_walk_pointer(walk);
+	const struct json_level *level;
+	size_t depth = walk->depth;
 
-	return count > 0 && names_token(walk->pointer[count - 1]);
+	while (depth > 0 && !walk->levels[depth - 1].is_object)
+		depth--;
+	if (depth == 0)
+		return 0;
+	level = &walk->levels[depth - 1];
+	if (!level->known)
+		return fail(capture, ERROR_SYNTAX, "it has a name that cannot be read");
+	return names_token(slice_of(walk->names + level->start, level->length));
 }
 
 /* The offset of the quote that ends the string which begins at START, fed to WALK. */
@@ -164,7 +178,9 @@ static int rewrite_json(struct capture_stage *capture, struct json_walk *walk)
 		size_t end;
 
 		json_walk_feed(walk, slice_of(text.ptr + at, 1));
-		if (!begins || !is_token_value(walk))
+		if (begins)
+			rc = is_token_value(capture, walk);
+		if (!begins || rc <= 0)
 			continue;
 		end = end_of_string(walk, text, at + 1);
 		rc = append(capture, slice_of(text.ptr + done, at + 1 - done));
@@ -217,7 +233,7 @@ static int rewrite_form(struct capture_stage *capture)
 	return rc;
 }
 
-static int rewrite(struct capture_stage *capture)
+static int rewrite_tokens(struct capture_stage *capture)
 {
 	struct json_walk *walk;
 	int rc;
@@ -231,6 +247,28 @@ static int rewrite(struct capture_stage *capture)
 	/* Names of the answer are in it. */
 	explicit_bzero(walk, sizeof(*walk));
 	free(walk);
+	return rc;
+}
+
+/* What was captured may stand elsewhere, too. */
+static int rewrite(struct capture_stage *capture)
+{
+	struct slice text, clean;
+	struct arena arena;
+	int rc = rewrite_tokens(capture);
+
+	if (rc < 0 || capture->tokens == 0)
+		return rc;
+	arena_init(&arena, (size_t)8 * CAPTURE_BODY_MAX_BYTES);
+	text = buffer_slice(&capture->result);
+	clean = capture->owner_ops->clean(capture->owner, text, &arena);
+	if (!clean.ptr) {
+		rc = fail(capture, -ENOMEM, "out of memory");
+	} else if (clean.ptr != text.ptr) {
+		buffer_consume(&capture->result, text.len);
+		rc = append(capture, clean);
+	}
+	arena_free(&arena);
 	return rc;
 }
 
@@ -283,7 +321,8 @@ static const struct stage_ops ops = {
 	.free = free_stage,
 };
 
-struct stage *capture_stage(enum capture_syntax syntax, capture_token *token, void *owner)
+struct stage *capture_stage(enum capture_syntax syntax, const struct capture_owner_ops *owner_ops,
+			    void *owner)
 {
 	struct capture_stage *capture = calloc(1, sizeof(*capture));
 
@@ -291,7 +330,7 @@ struct stage *capture_stage(enum capture_syntax syntax, capture_token *token, vo
 		return NULL;
 	capture->stage.ops = &ops;
 	capture->syntax = syntax;
-	capture->token = token;
+	capture->owner_ops = owner_ops;
 	capture->owner = owner;
 	buffer_init_wiped(&capture->body, CAPTURE_BODY_MAX_BYTES);
 	buffer_init_wiped(&capture->decoded, CAPTURE_BODY_MAX_BYTES);

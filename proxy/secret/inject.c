@@ -76,6 +76,7 @@ int secret_plan_begin(struct secret_plan *plan, const struct policy *policy,
 int secret_plan_add(struct secret_plan *plan, const struct secret_entry *entry,
 		    const struct policy_use *use, const char *field)
 {
+	plan->captured |= entry->mark;
 	for (size_t i = 0; i < plan->item_count; i++) {
 		if (plan->items[i].use == use && plan->items[i].field == field)
 			return 0;

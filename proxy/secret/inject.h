@@ -55,6 +55,7 @@ struct secret_plan {
 	size_t use_count;
 	struct secret_item items[SECRET_ITEMS_MAX];
 	size_t item_count;
+	uint64_t captured; /* the marks of all captured tokens that were put in, or will be */
 	bool body_may_get; /* a slot of the body, or of a WebSocket's messages, is among the uses */
 	const struct policy_rule *rule;		 /* whose fields are set, or NULL */
 	struct slice set_slots[POLICY_SETS_MAX]; /* "set Authorization" */

@@ -46,22 +46,29 @@ static enum secret_action action_for(const struct secret_entry *entry, enum secr
 	}
 }
 
-static bool is_noted(const struct secret_plan *plan, const struct secret_misuse *misuse)
+static const struct secret_misuse *find_noted(const struct secret_plan *plan,
+					      const struct secret_misuse *misuse)
 {
 	for (size_t i = 0; i < plan->misuse_count; i++) {
 		const struct secret_misuse *noted = &plan->misuses[i];
 
 		if (noted->entry == misuse->entry && noted->place == misuse->place &&
 		    noted->action >= misuse->action)
-			return true;
+			return noted;
 	}
-	return false;
+	return NULL;
 }
 
 static enum secret_action note(struct secret_plan *plan, struct secret_misuse misuse)
 {
-	if (is_noted(plan, &misuse))
+	const struct secret_misuse *noted = find_noted(plan, &misuse);
+
+	if (noted) {
+		/* The refusal that it was before may have been let pass. */
+		if (misuse.action >= SECRET_BLOCKED && !plan->refusal)
+			plan->refusal = noted;
 		return misuse.action;
+	}
 	if (plan->misuse_count == SECRET_MISUSES_MAX) {
 		/* The last one kept gives way to one that refuses the request. */
 		plan->misuses_more++;

@@ -31,6 +31,7 @@ struct secret_entry {
 	const struct policy_secret *policy;
 	struct slice placeholder;
 	struct slice value; /* in locked memory */
+	uint64_t mark;	    /* a bit of its own for one that was captured, else 0 */
 };
 
 struct secret_store {
@@ -64,13 +65,20 @@ int secret_store_index(struct secret_store *store, struct error *err);
 
 /* Adds TOKEN, which a server gave out for SECRET, with a new placeholder, to be put in where SECRET
  * may be. The scanner and the finder are made anew, and the ones before are left to whoever uses
- * them. If the token is known already nothing changes. The entry, or NULL with ERR. */
+ * them. If the token is known already nothing changes. IN_USE: the marks of entries that must not
+ * give way, as they may be on their way, or come back. The entry, or NULL with ERR. */
 const struct secret_entry *secret_store_capture(struct secret_store *store,
 						const struct policy_secret *secret,
-						struct slice token, struct error *err);
+						struct slice token, uint64_t in_use,
+						struct error *err);
 
 /* The token of ENTRY, which was captured, is not put in anywhere any more. */
 void secret_store_disarm(struct secret_store *store, const struct secret_entry *entry);
+
+/* The token of ENTRY, captured last, cannot be kept after all: SCANNER and FINDER, which were there
+ * before, take the place of those that were made for it. */
+void secret_store_take_back(struct secret_store *store, const struct secret_entry *entry,
+			    struct scanner *scanner, struct finder *finder);
 
 /* The entry of the first placeholder in TEXT from FROM on, or NULL. */
 const struct secret_entry *secret_find(const struct secret_store *store, struct slice text,

@@ -40,10 +40,25 @@ static struct slice new_placeholder(struct slice token, char *room)
 	return slice_of(room, (size_t)length);
 }
 
-static struct secret_entry *put(struct secret_store *store, const struct policy_secret *secret,
-				struct slice token)
+/* A room for one more; SECRET_CAPTURED_MAX: all are in use. */
+static size_t find_room(struct secret_store *store, uint64_t in_use)
 {
-	size_t at = store->captured++ % SECRET_CAPTURED_MAX;
+	_Static_assert(SECRET_CAPTURED_MAX == 64, "each has a bit for its mark");
+
+	for (size_t i = 0; i < SECRET_CAPTURED_MAX; i++) {
+		size_t at = (store->captured + i) % SECRET_CAPTURED_MAX;
+
+		if (in_use >> at & 1)
+			continue;
+		store->captured += i + 1;
+		return at;
+	}
+	return SECRET_CAPTURED_MAX;
+}
+
+static struct secret_entry *put(struct secret_store *store, const struct policy_secret *secret,
+				struct slice token, size_t at)
+{
 	struct secret_entry *entry = &store->entries[store->fixed_count + at];
 	char *room = store->captured_values.bytes + at * SECRET_CAPTURED_MAX_BYTES;
 
@@ -54,6 +69,7 @@ static struct secret_entry *put(struct secret_store *store, const struct policy_
 		.placeholder = new_placeholder(token, store->captured_placeholders +
 							      at * SECRET_CAPTURED_MAX_BYTES),
 		.value = slice_of(room, token.len),
+		.mark = (uint64_t)1 << at,
 	};
 	if (store->count == store->fixed_count + at)
 		store->count++;
@@ -67,23 +83,39 @@ void secret_store_disarm(struct secret_store *store, const struct secret_entry *
 	own->value = own->placeholder;
 }
 
+void secret_store_take_back(struct secret_store *store, const struct secret_entry *entry,
+			    struct scanner *scanner, struct finder *finder)
+{
+	scanner_free(store->scanner);
+	finder_free(store->finder);
+	store->scanner = scanner;
+	store->finder = finder;
+	secret_store_disarm(store, entry);
+}
+
 const struct secret_entry *secret_store_capture(struct secret_store *store,
 						const struct policy_secret *secret,
-						struct slice token, struct error *err)
+						struct slice token, uint64_t in_use,
+						struct error *err)
 {
 	const struct secret_entry *known = find_known(store, token), *entry;
 	struct scanner *scanner = store->scanner;
 	struct finder *finder = store->finder;
+	size_t at;
 
 	if (known || check(secret, token, err) < 0)
 		return known;
-	entry = put(store, secret, token);
+	at = find_room(store, in_use);
+	if (at == SECRET_CAPTURED_MAX) {
+		error_set(err, ERROR_LIMIT,
+			  "secret %s: all of the %d tokens that are kept are in use", secret->name,
+			  SECRET_CAPTURED_MAX);
+		return NULL;
+	}
+	entry = put(store, secret, token, at);
 	if (secret_store_index(store, err) == 0)
 		return entry;
 	/* The old ones go on. */
-	scanner_free(store->scanner);
-	store->scanner = scanner;
-	store->finder = finder;
-	secret_store_disarm(store, entry);
+	secret_store_take_back(store, entry, scanner, finder);
 	return NULL;
 }

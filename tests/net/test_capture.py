@@ -1,5 +1,6 @@
 """Tokens that a server gives out: what the program sees of them, what goes out for them, and where."""
 import base64
+import hashlib
 import json
 import unittest
 import urllib.parse
@@ -21,10 +22,14 @@ secrets:
       - {{at: "https://{LOGIN}/oauth/**", methods: POST, slot: form client_secret}}
       - {{at: "https://{LOGIN}/oauth/**", methods: POST, slot: basic password}}
       - {{at: "https://{API}/**", slot: header Authorization}}
+      - {{at: "https://{API}/**", slot: json /t}}
+  SET: {{from: env, capture: true, use: [{{at: "https://{LOGIN}/set/**", slot: header X-Client}}]}}
   PLAIN: {{from: env, use: [{{at: "https://{OTHER}/**", slot: header Authorization}}]}}
-rules: [{{allow: [{LOGIN}, {API}, {OTHER}]}}]
+rules:
+  - {{allow: "https://{LOGIN}/set/**", set: {{X-Client: "{{SET}}"}}}}
+  - {{allow: [{LOGIN}, {API}, {OTHER}]}}
 """
-ENV = {"CLIENT": VALUE, "PLAIN": "another-REAL-value-02"}
+ENV = {"CLIENT": VALUE, "PLAIN": "another-REAL-value-02", "SET": "set-by-a-rule-REAL-03"}
 
 
 def token(number, size=40):
@@ -49,12 +54,20 @@ class Login:
             connection.sendall(f"HTTP/1.1 {self.status}\r\nContent-Type: {self.type}\r\nContent-Length: {len(self.body)}\r\n\r\n".encode() + self.body)
 
 
+def read_chunks(connection):
+    """To the end of a chunked body, which may take its time."""
+    while not connection.raw.endswith(b"0\r\n\r\n"):
+        connection.recv()
+
+
 def echo(connection):
     """It says what Authorization it got, so that it can be seen whether that comes back."""
     while True:
         head, _ = connection.read_request()
         if not head:
             return
+        if b"chunked" in head:
+            read_chunks(connection)
         found = [line.partition(b": ")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"authorization:")]
         body = found[0] if found else b"nothing"
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
@@ -96,12 +109,12 @@ class Capture(unittest.TestCase):
 
     def call(self, host, credential):
         """What HOST got as Authorization, and what it is said to have got inside."""
-        mark = len(ORIGINS[host].connections)
+        before = {connection: len(connection.raw) for connection in ORIGINS[host].connections}
         client = self.inside.connect(host)
         client.send(f"GET / HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {credential}\r\n\r\n".encode())
         status, _, answer = client.response()[:3]
         client.close()
-        sent = b"".join(c.raw for c in ORIGINS[host].connections[-1:]).decode("latin-1")
+        sent = b"".join(c.raw[before.get(c, 0):] for c in ORIGINS[host].connections).decode("latin-1")
         return status, sent.rpartition("uthorization: ")[2].split("\r\n")[0], answer.decode("latin-1")
 
     def test_tokens_become_placeholders_that_go_out_for_them(self):
@@ -189,6 +202,108 @@ class Capture(unittest.TestCase):
         self.assertEqual(self.call(API, seen[-1])[1], "Bearer " + token("many69"))
         self.assertEqual(self.call(API, seen[10])[1], "Bearer " + token("many10"))
         self.assertEqual(self.call(API, seen[0])[1], "Bearer " + seen[0])
+
+    def test_a_token_that_stands_under_another_name_too_does_not_pass(self):
+        # Registries of images say it as "token", too.
+        value = token("registry")
+        status, answer = self.log_in(json.dumps({"token": value, "access_token": value, "hint": f"Bearer {value}"}))
+        self.assertEqual(status, 200)
+        self.assertNotIn(b"REAL", answer)
+        seen = json.loads(answer)
+        self.assertEqual((seen["token"], seen["hint"]), (seen["access_token"], f"Bearer {seen['access_token']}"))
+        self.assertEqual(self.call(API, seen["token"])[1], f"Bearer {value}")
+
+    def test_where_tokens_are_given_out_other_types_are_refused(self):
+        for kind in ("application/xml", "text/plain", "text/html; charset=utf-8"):
+            status, answer = self.log_in(f"<OAuth><access_token>{token('xml')}</access_token></OAuth>", kind=kind)
+            self.assertEqual(status, 502, kind)
+            self.assertNotIn(b"REAL", answer)
+        # Errors give out none, and are shown; so are empty answers.
+        self.assertEqual(self.log_in("<p>no</p>", kind="text/html", status="401 Unauthorized"), (401, b"<p>no</p>"))
+        self.assertEqual(self.log_in("", kind="text/html"), (200, b""))
+
+    def test_a_secret_that_a_rule_sets_captures_as_well(self):
+        value = token("set")
+        SERVER.type, SERVER.body, SERVER.status = "application/json", json.dumps({"access_token": value}).encode(), "200 OK"
+        client = self.inside.connect(LOGIN)
+        client.send(f"GET /set/token HTTP/1.1\r\nHost: {LOGIN}\r\n\r\n".encode())
+        status, _, answer = client.response()[:3]
+        client.close()
+        self.assertEqual(status, 200)
+        self.assertNotIn(b"REAL", answer)
+
+    def test_an_answer_with_too_many_tokens_is_refused(self):
+        status, answer = None, b""
+        SERVER.type, SERVER.status = "application/json", "200 OK"
+        SERVER.body = json.dumps([{"access_token": token(f"flood{i}")} for i in range(200)]).encode()
+        request = f"client_secret={self.client}".encode()
+        client = self.inside.connect(LOGIN)
+        client.send(f"POST /oauth/token HTTP/1.1\r\nHost: {LOGIN}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(request)}\r\n\r\n".encode() + request)
+        raw, _ = client.to_end()
+        client.close()
+        self.assertNotIn(b"REAL", raw)
+        wait_until(lambda: [r for r in self.box.records(kind="http") if "more new tokens" in (r.get("error") or "")], what="the record")
+
+    def begin_echo(self, credential, value):
+        """A request that is not ended yet, with CREDENTIAL, which stands for VALUE."""
+        client = self.inside.connect(API)
+        client.send(f"POST / HTTP/1.1\r\nHost: {API}\r\nAuthorization: Bearer {credential}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n".encode())
+        wait_until(lambda: value.encode() in ORIGINS[API].raw, what="the request")
+        return client
+
+    def test_a_token_does_not_give_way_while_a_request_that_it_was_put_into_goes_on(self):
+        seen = json.loads(self.log_in(json.dumps({"access_token": token("held")}))[1])["access_token"]
+        client = self.begin_echo(seen, token("held"))
+        for i in range(70):
+            self.assertEqual(self.log_in(json.dumps({"access_token": token(f"push{i}")}))[0], 200)
+        client.send(b"0\r\n\r\n")
+        status, _, answer = client.response()[:3]
+        client.close()
+        self.assertEqual((status, answer), (200, f"Bearer {seen}".encode()))
+        # Now it may.
+        self.log_in(json.dumps({"access_token": token("one-more")}))
+
+    def test_requests_that_go_on_for_long_hold_a_bounded_number_of_generations(self):
+        # In a sandbox of its own, which keeps no other tokens: locked memory may be scarce.
+        self.box = Sandbox(WORLD, POLICY)
+        self.inside = Puppet(self.box, env=ENV)
+        self.addCleanup(self.inside.close)
+        self.client = self.inside.run("import os; result = os.environ['CLIENT']")
+        held = []
+        for i in range(20):
+            client = self.inside.connect(LOGIN)
+            request = f"client_secret={self.client}".encode()
+            SERVER.type, SERVER.body, SERVER.status = "application/json", json.dumps({"access_token": token(f"gen{i}")}).encode(), "200 OK"
+            client.send(f"POST /oauth/token HTTP/1.1\r\nHost: {LOGIN}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(request)}\r\n\r\n".encode() + request)
+            raw, _ = client.to_end() if len(held) >= 16 else (None, None)
+            if raw is not None:
+                self.assertNotIn(b"REAL", raw)
+                client.close()
+                break
+            seen = json.loads(client.response()[2])["access_token"]
+            client.close()
+            held.append(self.begin_echo(seen, token(f"gen{i}")))
+        self.assertEqual(len(held), 16)
+        wait_until(lambda: [r for r in self.box.records(kind="http") if "while other requests go on" in (r.get("error") or "")], what="the record")
+        for client in held:
+            client.send(b"0\r\n\r\n")
+            self.assertNotIn(b"REAL", client.response()[2])
+            client.close()
+        self.assertEqual(self.log_in(json.dumps({"access_token": token("gen-again")}))[0], 200)
+
+    def test_a_placeholder_that_is_newer_than_the_request_is_put_into_its_body(self):
+        value = token("newer", 60)
+        client = self.inside.connect(API)
+        # It is collected, for its digest.
+        client.send(f"POST / HTTP/1.1\r\nHost: {API}\r\nContent-Type: application/json\r\nContent-MD5: AAAAAAAAAAAAAAAAAAAAAA==\r\nContent-Length: 80\r\n\r\n".encode())
+        seen = json.loads(self.log_in(json.dumps({"access_token": value}))[1])["access_token"]
+        client.send(json.dumps({"t": seen}).encode().ljust(80))
+        status = client.response()[0]
+        client.close()
+        self.assertEqual(status, 200)
+        body = json.dumps({"t": value}).encode().ljust(80)
+        self.assertIn(body, ORIGINS[API].raw)
+        self.assertIn(b"Content-MD5: " + base64.b64encode(hashlib.md5(body).digest()), ORIGINS[API].raw)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -158,6 +159,23 @@ rules: [{{allow: [{HOST}, {OTHER}]}}]
         origin.close()
 
 
+    def test_what_was_sent_on_a_first_try_is_in_the_record_though_no_second_one_was_made(self):
+        host = "fickle.example.com"
+
+        def serve(connection):
+            connection.read_request()
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            connection.read_request()
+            origin.listener.shutdown(socket.SHUT_RDWR)
+
+        origin = Scripted(WORLD, host, serve)
+        text = policy().replace(HOST, host, 1).replace(f"[{HOST}, ", f"[{host}, {HOST}, ")
+        box = self.sandbox(text)
+        self.assertEqual(self.curl(box, f'https://{host}/1 --next -sS --http1.1 -o /dev/null -w "%{{http_code}}" -H "Authorization: $KEY" https://{host}/2')[0], "200502")
+        self.assertIn(VALUE.encode(), origin.raw)
+        self.assertEqual([r["secrets"] for r in box.records(kind="http")], [[], [{"name": "KEY", "slot": "header Authorization"}]])
+
+
 class Placeholders(Served):
     def test_they_have_the_values_shape_and_are_new_each_time(self):
         seen = set()
@@ -277,6 +295,20 @@ class Misuse(Served):
                 events = [r["life"]["event"] for r in box.records(kind="sandbox")]
                 self.assertEqual(events, ["start", "killed", "end"])
                 self.assertEqual(self.last(box)["misuse"][0]["action"], "killed")
+
+    def test_observe_lets_bodies_pass_however_often_a_placeholder_is_in_them(self):
+        for misuse in ("strict", "kill"):
+            for extra in ("", f"  SLOT: {{from: env, use: [{{at: {HOST}, slot: json /slot}}]}}\n"):
+                for framing in ("", "-H 'Transfer-Encoding: chunked'"):
+                    with self.subTest(misuse, extra=extra, framing=framing):
+                        ORIGIN.connections.clear()
+                        box = self.sandbox(policy(misuse=misuse, extra=extra) + "mode: observe\n")
+                        result = box.sh(f"""curl -sS --http1.1 -o /dev/null -w '%{{http_code}}' {framing} -H 'Content-Type: application/json' --data-binary '{{"a": "'$KEY'", "b": ["'$KEY'", "'$KEY'"]}}' https://{HOST}/x""",
+                                        env={"KEY": VALUE, "SLOT": SECOND})
+                        self.assertEqual((result.stdout, result.stderr), ("200", ""))
+                        record = self.last(box)
+                        self.assertEqual((record["verdict"], record["would_deny"]), ("allow", True))
+                        self.assertNotIn(VALUE.encode(), ORIGIN.raw)
 
     def test_a_slot_is_no_misuse(self):
         for misuse in ("block", "strict", "strip", "pass", "kill"):

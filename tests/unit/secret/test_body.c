@@ -74,11 +74,41 @@ static void only_some_settings_need_bodies_in_the_clear(void **state)
 	fixture_tear_down(&f);
 }
 
+/* As in observe mode. */
+static void whoever_lets_a_misuse_pass_may_go_on(void **state)
+{
+	struct slice strict = SLICE_LITERAL(PLACEHOLDER("STRICT")),
+		     key = SLICE_LITERAL(PLACEHOLDER("KEY"));
+	struct secret_body body;
+
+	(void)state;
+	fixture_set_up_with(&f, settings);
+	f.plan = (struct secret_plan){0};
+	secret_body_init(&body, &f.store, &f.plan);
+	for (size_t i = 0; i < 1000; i++) {
+		int rc = secret_body_feed(&body, slice_first(strict, strict.len / 2));
+
+		assert_true(rc == 0 || rc == ERROR_DENIED);
+		f.plan.refusal = NULL;
+		assert_int_equal(secret_body_feed(&body, slice_from(strict, strict.len / 2)),
+				 ERROR_DENIED);
+		/* Said of each, and not only of the first. */
+		assert_non_null(f.plan.refusal);
+		assert_true(buffer_length(&body.tail) < strict.len);
+	}
+	assert_int_equal(f.plan.misuse_count, 1);
+	secret_body_feed(&body, key);
+	assert_int_equal(f.plan.misuse_count, 2);
+	secret_body_free(&body);
+	fixture_tear_down(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_blocked_one_is_inert_in_a_body_and_counted),
 		cmocka_unit_test(a_strict_one_is_refused_before_it_is_whole_outside),
+		cmocka_unit_test(whoever_lets_a_misuse_pass_may_go_on),
 		cmocka_unit_test(only_some_settings_need_bodies_in_the_clear),
 	};
 
