@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "policy/special.h"
@@ -98,6 +100,37 @@ int address_check(const struct address *address, const struct policy *policy, co
 	if (address->length == 16)
 		return check_ipv6(address->bytes, policy, why);
 	*why = "not an address";
+	return ERROR_DENIED;
+}
+
+/* What is sent to an address of the host's own would come from that address. */
+static bool is_of_host(const struct address *address)
+{
+	struct sockaddr_storage peer, own = {0};
+	socklen_t size = address_to_sockaddr(address, 9, &peer), own_size = sizeof(own);
+	struct address source;
+	uint16_t port;
+	int fd = socket(peer.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool found = fd >= 0 && connect(fd, (struct sockaddr *)&peer, size) == 0 &&
+		     getsockname(fd, (struct sockaddr *)&own, &own_size) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (!found)
+		return false;
+	source = address_from_sockaddr((struct sockaddr *)&own, &port);
+	return source.length == address->length &&
+	       memcmp(source.bytes, address->bytes, source.length) == 0;
+}
+
+int address_check_resolved(const struct address *address, const struct policy *policy,
+			   const char **why)
+{
+	int rc = address_check(address, policy, why);
+
+	if (rc < 0 || is_listed(address->bytes, address->length, policy) || !is_of_host(address))
+		return rc;
+	*why = "an address of this host itself (network: resolve can name it)";
 	return ERROR_DENIED;
 }
 

@@ -11,16 +11,18 @@ void choice_add(struct choice *choice, const struct address *address)
 }
 
 /* Of several addresses that are refused, the first one is told. */
-static void filter(struct choice_list *list, const struct policy *policy,
+static void filter(struct choice_list *list, const struct policy *policy, bool is_named,
 		   char why[CHOICE_WHY_BYTES])
 {
+	int (*check)(const struct address *, const struct policy *,
+		     const char **) = is_named ? address_check : address_check_resolved;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
 		char text[ADDRESS_TEXT_BYTES];
 		const char *class;
 
-		if (address_check(&list->addresses[i], policy, &class) == 0) {
+		if (check(&list->addresses[i], policy, &class) == 0) {
 			list->addresses[kept++] = list->addresses[i];
 			continue;
 		}
@@ -52,8 +54,8 @@ void choice_make(struct choice *choice, const struct policy *policy, struct reso
 		 char why[CHOICE_WHY_BYTES])
 {
 	why[0] = '\0';
-	filter(&choice->ipv6, policy, why);
-	filter(&choice->ipv4, policy, why);
+	filter(&choice->ipv6, policy, choice->is_named, why);
+	filter(&choice->ipv4, policy, choice->is_named, why);
 	interleave(choice, result);
 	if (result->count == 0)
 		result->error = ERROR_DENIED;

@@ -18,6 +18,7 @@ struct choice_list {
 struct choice {
 	struct choice_list ipv6;
 	struct choice_list ipv4;
+	bool is_named; /* the policy has these addresses in its own words */
 };
 
 /* Adds an address to the list of its family; beyond the bound it is dropped. */

@@ -59,6 +59,7 @@ static void lookup_fixed(struct resolver_lookup *lookup, const struct host *addr
 		address.length = (uint8_t)host_address(&addresses[i], address.bytes);
 		choice_add(&lookup->choice, &address);
 	}
+	lookup->choice.is_named = true;
 	resolver_lookup_ready(lookup, NAMESERVER_ADDRESSES);
 }
 

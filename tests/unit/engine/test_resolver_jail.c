@@ -24,6 +24,7 @@ static const int allowed[] = {
 	SCMP_SYS(socket),
 	SCMP_SYS(connect),
 	SCMP_SYS(sendmsg),
+	SCMP_SYS(getsockname),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(close),
 	SCMP_SYS(getrandom),
