@@ -4,6 +4,7 @@
 #include "policy/slot.h"
 #include "proxy/engine/answer.h"
 #include "proxy/engine/exchange_judge.h"
+#include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
 #include "proxy/http/coding.h"
 #include "proxy/secret/signature.h"
@@ -313,6 +314,8 @@ void exchange_body_free(struct exchange_body *body)
 	secret_body_free(&body->watch);
 	flow_free(&body->flow);
 	digest_free(&body->digest);
+	if (body->exchange)
+		body->exchange->sandbox->collected_bytes -= buffer_length(&body->collected);
 	buffer_free(&body->collected);
 }
 
@@ -375,11 +378,15 @@ int exchange_body_resume(struct exchange_body *body, const char **why)
 
 int exchange_body_collect(struct exchange_body *body, struct slice data, const char **why)
 {
-	int rc = buffer_append(&body->collected, data);
+	struct sandbox *sandbox = body->exchange->sandbox;
 
-	if (rc < 0)
-		*why = "out of memory";
-	return rc;
+	*why = "out of memory";
+	if (data.len > LIMIT_COLLECTED_BYTES - sandbox->collected_bytes)
+		return -ENOMEM;
+	if (buffer_append(&body->collected, data) < 0)
+		return -ENOMEM;
+	sandbox->collected_bytes += data.len;
+	return 0;
 }
 
 int exchange_body_measure(struct exchange_body *body, const char **why)

@@ -88,8 +88,9 @@ void exchange_scrub_request(struct exchange *exchange)
 	limit_codings(exchange);
 	if (exchange->scrub != EXCHANGE_SCRUB_MUST)
 		return;
-	/* A secret could come back in two parts. A server may send the whole instead (RFC 9110
-	 * section 14.2). */
+	/* A secret could come back in two parts, or as a delta. A server may send the whole instead
+	 * (RFC 9110 section 14.2, RFC 3229 section 10.5.3). */
+	http_fields_remove(&exchange->request.fields, FIELD_A_IM);
 	http_fields_remove(&exchange->request.fields, FIELD_RANGE);
 	http_fields_remove(&exchange->request.fields, FIELD_IF_RANGE);
 }
@@ -192,8 +193,9 @@ static struct slice capture(void *owner, struct slice token, const char **why)
 	struct error err;
 
 	placeholder = generation_capture(exchange->sandbox, exchange->captor, token, &err);
-	exchange->captured++;
-	if (!placeholder.ptr) {
+	if (placeholder.ptr) {
+		exchange->captured++;
+	} else {
 		snprintf(exchange->why, sizeof(exchange->why), "%.600s", err.text);
 		*why = exchange->why;
 	}
@@ -272,6 +274,12 @@ static int add_stages(struct exchange *exchange, const enum coding codings[], si
 	return 0;
 }
 
+/* 226 is coded in ways of which its own field tells (RFC 3229). */
+static bool is_part(const struct http_message *response)
+{
+	return response->status == 206 || response->status == 226;
+}
+
 static int prepare_body(struct exchange *exchange, struct http_message *response, const char **why)
 {
 	enum coding codings[CODING_CHAIN_MAX];
@@ -279,15 +287,16 @@ static int prepare_body(struct exchange *exchange, struct http_message *response
 	int rc = coding_of_fields(&response->fields, codings, &count);
 	bool has_body = !response->bodiless && response->body != HTTP_BODY_NONE;
 
-	if (!is_must(exchange) && (rc < 0 || (response->status == 206 && count)))
+	if (!is_must(exchange) && (rc < 0 || (is_part(response) && count)))
 		return 0;
 	if (rc < 0 && has_body)
 		return refuse(why, "the origin's response is in a coding that cannot be looked "
 				   "through for secrets, and one was put into the request");
-	if (has_body && is_must(exchange) && response->status == 206)
-		return refuse(why, "the origin's response is a part of a body (206), which cannot "
-				   "be looked through for secrets, and one was put into the "
-				   "request");
+	if (has_body && is_must(exchange) && is_part(response))
+		return refuse(why,
+			      "the origin's response is a part of a body (206, 226), which cannot "
+			      "be looked through for secrets, and one was put into the "
+			      "request");
 	if (has_body && add_stages(exchange, codings, count) < 0) {
 		*why = "out of memory";
 		return -ENOMEM;

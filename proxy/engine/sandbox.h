@@ -46,6 +46,7 @@ struct sandbox {
 	struct scrubber *body_scrubber;	 /* of their bodies; NULL: the same */
 	struct wiped_budget coding_budget;
 	struct wiped_budget message_budget; /* of WebSockets */
+	size_t collected_bytes;		    /* of requests' bodies (exchange_body.h) */
 	struct origin_pool pool;
 	struct list clients; /* every client connection */
 	size_t client_count; /* and passed-through ones */

@@ -57,6 +57,9 @@ static int push(struct flow *flow, size_t level, struct slice in, bool end)
 {
 	int rc;
 
+	flow->burst += in.len;
+	if (level > 0 && flow->burst > FLOW_BURST_MAX_BYTES)
+		return fail(flow, ERROR_LIMIT, "it grows by too much at once when it is decoded");
 	if (level == flow->count) {
 		if (in.len)
 			flow->sink->take(flow->owner, in);
@@ -98,6 +101,7 @@ static int run(struct flow *flow, struct slice *in)
 			flow->state = FLOW_BLOCKED;
 			return FLOW_BLOCKED;
 		}
+		flow->burst = 0;
 		rc = step(flow, 0, in, flow->ended);
 	} while (rc == STAGE_FULL);
 	if (rc < 0)

@@ -8,6 +8,10 @@
  * waits anywhere. When the sink is congested the flow stops between two steps of stage 0, and keeps
  * what is left of the input; the owner must stop its source then, and call flow_resume() later.
  *
+ * Of one step of stage 0 so much comes out as the stages behind it make of 16 KiB: with a coding
+ * within a coding that may be more than there should be memory and time for at once. What one step
+ * moves between stages is bounded by FLOW_BURST_MAX_BYTES; a body that would move more is refused.
+ *
  * States: OPEN, BLOCKED (input waits), DONE (all has come out), FAILED (nothing more may be called
  * but flow_free()).
  */
@@ -21,6 +25,7 @@ enum {
 	FLOW_STAGES_MAX = 8,
 	FLOW_SCRATCH_BYTES = FLOW_STAGES_MAX * STAGE_OUT_BYTES,
 	FLOW_WAITING_MAX_BYTES = 1 << 20,
+	FLOW_BURST_MAX_BYTES = 8 << 20,
 };
 
 enum flow_state {
@@ -43,6 +48,7 @@ struct flow {
 	char *scratch;
 	enum flow_state state;
 	bool ended;	       /* all input was given */
+	size_t burst;	       /* bytes that the step of stage 0 has moved so far */
 	struct buffer waiting; /* input for stage 0 */
 	const char *why;       /* of FAILED */
 };

@@ -8,6 +8,7 @@ static const struct {
 	struct slice name;
 	enum http_field_id id;
 } known_fields[] = {
+	{SLICE_LITERAL("a-im"), FIELD_A_IM},
 	{SLICE_LITERAL("accept-encoding"), FIELD_ACCEPT_ENCODING},
 	{SLICE_LITERAL("alt-svc"), FIELD_ALT_SVC},
 	{SLICE_LITERAL("authorization"), FIELD_AUTHORIZATION},

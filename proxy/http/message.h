@@ -33,6 +33,7 @@ enum {
 /* Fields that some part of the engine must know. */
 enum http_field_id {
 	FIELD_OTHER,
+	FIELD_A_IM,
 	FIELD_ACCEPT_ENCODING,
 	FIELD_ALT_SVC,
 	FIELD_AUTHORIZATION,

@@ -305,6 +305,21 @@ class Capture(unittest.TestCase):
         self.assertIn(body, ORIGINS[API].raw)
         self.assertIn(b"Content-MD5: " + base64.b64encode(hashlib.md5(body).digest()), ORIGINS[API].raw)
 
+    def test_bodies_that_are_collected_are_bounded_together(self):
+        held, refused = [], None
+        piece = b"x" * 65000
+        while refused is None and len(held) < 600:
+            client = self.inside.connect(LOGIN)
+            # It is collected, for its digest, and does not end.
+            client.send(f"POST /oauth/x HTTP/1.1\r\nHost: {LOGIN}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-MD5: AAAAAAAAAAAAAAAAAAAAAA==\r\nContent-Length: 65536\r\n\r\n".encode() + piece)
+            held.append(client)
+            if len(held) > (32 << 20) // len(piece):
+                refused = client.response()[0]
+        self.assertEqual((len(held), refused), ((32 << 20) // len(piece) + 1, 503))
+        for client in held:
+            client.close()
+        wait_until(lambda: self.log_in("{}")[0] == 200, what="room")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -1,6 +1,7 @@
 """Secrets do not come back: responses of origins that echo what they were sent, in every form, coding and split."""
 import gzip
 import json
+import random
 import subprocess
 import time
 import unittest
@@ -69,6 +70,10 @@ def chunks(data, size):
     return b"".join(b"%x\r\n" % len(piece) + piece + b"\r\n" for piece in (data[i:i + size] for i in range(0, len(data), size))) + b"0\r\n\r\n"
 
 
+# Much that does not shrink, so that the bound on all of it is far away, and then much that does, twice.
+BOMB = gzip.compress(gzip.compress(random.Random(1).randbytes(1 << 20)) + gzip.compress(bytes(32 << 20)))
+
+
 def echo(connection):
     """An origin that gives back what it was sent, as the path says."""
     while True:
@@ -78,7 +83,9 @@ def echo(connection):
         target = head.split(b" ")[1].decode()
         options = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(target).query))
         secret = secret_of(head)
-        if options.get("as"):
+        if "bomb" in options:
+            body = BOMB
+        elif options.get("as"):
             body = FORMS[options["as"]](secret)
         else:
             body = all_forms(secret)
@@ -212,14 +219,23 @@ class Scrubbed(unittest.TestCase):
 
     def test_a_part_of_a_body_is_not_asked_for_and_not_taken(self):
         mark = len(ORIGIN.raw)
-        self.get(self.same, self.same_placeholder, "/?as=raw", fields="Range: bytes=0-9\r\nIf-Range: \"x\"\r\nAccept-Encoding: zstd, snappy;q=1, *, gzip;q=0.5\r\n")
+        self.get(self.same, self.same_placeholder, "/?as=raw", fields="Range: bytes=0-9\r\nIf-Range: \"x\"\r\nA-IM: gzip\r\nAccept-Encoding: zstd, snappy;q=1, *, gzip;q=0.5\r\n")
         head = ORIGIN.connections[-1].raw
         self.assertNotIn(b"ange:", head)
+        self.assertNotIn(b"A-IM", head)
         self.assertIn(b"\r\nAccept-Encoding: zstd,gzip;q=0.5\r\n", head)
         self.assertGreater(len(ORIGIN.raw), mark)
-        status, _, body = self.get(self.same, self.same_placeholder, "/?as=raw&status=206")[:3]
-        self.assertEqual(status, 502)
-        self.assertIn(b"206", body)
+        for part in (206, 226):
+            status, _, body = self.get(self.same, self.same_placeholder, f"/?as=raw&status={part}&coding=gzip&told=")[:3]
+            self.assertEqual(status, 502)
+            self.assertIn(b"%d" % part, body)
+
+    def test_P14_a_coding_within_a_coding_that_grows_all_at_once_is_cut_off(self):
+        box = self.boxes[self.same]
+        result = box.sh(f'curl -sS --http1.1 -o /dev/null -w "%{{size_download}}" -H "Authorization: $KEY" "https://{HOST}/bomb?bomb=1&told=gzip,gzip"', env=ENV)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertLess(int(result.stdout), 16 << 20)
+        wait_until(lambda: [r for r in box.records(kind="http") if "at once" in (r.get("error") or "")], what="the record")
 
     def test_responses_without_a_body(self):
         status, fields, _ = self.get(self.short, self.short_placeholder, "/head?as=raw", method="HEAD")[:3]

@@ -153,6 +153,22 @@ static void what_one_step_makes_may_be_more_than_its_room(void **state)
 	finish(&flow, &sink);
 }
 
+/* Threat P14: a coding within a coding. */
+static void what_one_step_makes_is_bounded(void **state)
+{
+	static const size_t times[] = {STAGE_OUT_BYTES, 300, 2};
+	struct flow flow;
+	struct sink sink;
+
+	(void)state;
+	begin(&flow, &sink, times, 3);
+	assert_int_equal(flow_feed(&flow, SLICE_LITERAL("x"), true), ERROR_LIMIT);
+	assert_int_equal(flow.state, FLOW_FAILED);
+	assert_non_null(strstr(flow.why, "at once"));
+	assert_true(buffer_length(&sink.got) <= FLOW_BURST_MAX_BYTES);
+	finish(&flow, &sink);
+}
+
 static void a_congested_sink_stops_it_between_two_steps(void **state)
 {
 	static const size_t times[] = {STAGE_OUT_BYTES};
@@ -346,6 +362,7 @@ int main(void)
 		cmocka_unit_test(without_stages_all_passes),
 		cmocka_unit_test(each_stage_is_given_what_came_out_of_the_one_before_and_its_end),
 		cmocka_unit_test(what_one_step_makes_may_be_more_than_its_room),
+		cmocka_unit_test(what_one_step_makes_is_bounded),
 		cmocka_unit_test(a_congested_sink_stops_it_between_two_steps),
 		cmocka_unit_test(an_empty_end_waits_as_well),
 		cmocka_unit_test(a_stage_that_fails_ends_it_with_its_reason),
