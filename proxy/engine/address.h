@@ -28,9 +28,9 @@ enum { ADDRESS_TEXT_BYTES = INET6_ADDRSTRLEN };
  * nor 16 is denied too. */
 int address_check(const struct address *address, const struct policy *policy, const char **why);
 
-/* The same for an address that a name has led to: 0, or ERROR_DENIED also for one of this host's
- * own, if the policy does not list it, as the services behind it may be meant for the host alone.
- * The kernel's routes tell, by a socket that sends nothing. */
+/* The same for an address that DNS has led to: one of this host's own is denied too, if the policy
+ * does not list it, as the services behind it may be meant for the host alone. The kernel's routes
+ * tell, by a socket that sends nothing. */
 int address_check_resolved(const struct address *address, const struct policy *policy,
 			   const char **why);
 
