@@ -8,6 +8,7 @@
 #include "base/wallclock.h"
 #include "proxy/engine/answer.h"
 #include "proxy/engine/exchange_judge.h"
+#include "proxy/engine/exchange_life.h"
 #include "proxy/engine/exchange_record.h"
 #include "proxy/engine/exchange_scrub.h"
 #include "proxy/engine/limits.h"
@@ -22,7 +23,7 @@ static void release(struct grave *grave)
 	free(exchange);
 }
 
-static void end(struct exchange *exchange, bool cut)
+void exchange_finish(struct exchange *exchange, bool cut)
 {
 	exchange->state = EXCHANGE_OVER;
 	if (exchange->reserved)
@@ -60,7 +61,7 @@ static void answer_and_end(struct exchange *exchange, const struct answer *answe
 	    answer_make(exchange, answer, &response, &body) < 0) {
 		exchange_write_record(exchange, !answer->is_denial,
 				      answer->is_denial ? NULL : exchange->why);
-		end(exchange, true);
+		exchange_finish(exchange, true);
 		return;
 	}
 	exchange->status = answer->status;
@@ -71,10 +72,10 @@ static void answer_and_end(struct exchange *exchange, const struct answer *answe
 	if (body.len)
 		exchange->ops->data(exchange->leg, body);
 	exchange->ops->end(exchange->leg, NULL);
-	end(exchange, false);
+	exchange_finish(exchange, false);
 }
 
-static void fail(struct exchange *exchange, int status, const char *why)
+void exchange_fail(struct exchange *exchange, int status, const char *why)
 {
 	/* An address that may not be dialled is a verdict; everything else is a failure. */
 	struct answer answer = {.status = status, .is_denial = status == 403, .reason = why};
@@ -90,33 +91,7 @@ static void too_late(struct deadline *deadline)
 		websocket_late(exchange);
 		return;
 	}
-	fail(exchange, 504, "the origin did not answer in time");
-}
-
-static void give_to_client(void *owner, struct slice data)
-{
-	struct exchange *exchange = owner;
-
-	exchange->ops->data(exchange->leg, data);
-}
-
-static bool is_client_congested(void *owner)
-{
-	struct exchange *exchange = owner;
-
-	return exchange->ops->is_congested(exchange->leg);
-}
-
-static const struct flow_sink client_sink = {give_to_client, is_client_congested};
-
-static bool follow_response_flow(struct exchange *exchange, int state);
-
-/* Nothing has come for a moment: the client may be waiting for what is held back. */
-static void give_out_early(struct deadline *deadline)
-{
-	struct exchange *exchange = container_of(deadline, struct exchange, idle);
-
-	follow_response_flow(exchange, flow_release(&exchange->response_flow));
+	exchange_fail(exchange, 504, "the origin did not answer in time");
 }
 
 struct exchange *exchange_create(struct sandbox *sandbox, const struct client_facts *facts,
@@ -133,8 +108,7 @@ struct exchange *exchange_create(struct sandbox *sandbox, const struct client_fa
 	arena_init(&exchange->arena, HTTP_ARENA_MAX_BYTES);
 	http_message_init(&exchange->request, &exchange->arena);
 	deadline_init(&exchange->deadline, sandbox->engine->loop, too_late);
-	deadline_init(&exchange->idle, sandbox->engine->loop, give_out_early);
-	flow_init(&exchange->response_flow, &client_sink, exchange, sandbox->engine->flow_scratch);
+	exchange_response_init(exchange);
 	exchange->started_us = monotonic_now_us();
 	exchange->time_us = wallclock_now_us();
 	return exchange;
@@ -151,8 +125,8 @@ static bool reserve(struct exchange *exchange)
 	exchange->reserved = sandbox_reserve_record(exchange->sandbox);
 	if (exchange->reserved || exchange->sandbox->policy->audit_full == POLICY_AUDIT_CONTINUE)
 		return true;
-	fail(exchange, 503,
-	     "the audit log cannot take a record, so nothing is let through until it can");
+	exchange_fail(exchange, 503,
+		      "the audit log cannot take a record, so nothing is let through until it can");
 	return false;
 }
 
@@ -161,7 +135,8 @@ static void connect_origin(struct exchange *exchange, bool fresh)
 	exchange->state = EXCHANGE_CONNECTING;
 	if (origin_acquire(exchange->sandbox, exchange, fresh) < 0 &&
 	    exchange->state == EXCHANGE_CONNECTING)
-		fail(exchange, 503, "too many connections to origins are being made at once");
+		exchange_fail(exchange, 503,
+			      "too many connections to origins are being made at once");
 }
 
 /* The client waits for leave to send its body, which we want before we have asked the origin. */
@@ -346,48 +321,7 @@ void exchange_client_gone(struct exchange *exchange, const char *why)
 	if (exchange->websocket && websocket_is_closing(exchange))
 		why = NULL;
 	exchange_write_record(exchange, true, why);
-	end(exchange, true);
-}
-
-/* The response has gone to the client. */
-static void finish_response(struct exchange *exchange)
-{
-	exchange->ops->end(exchange->leg, &exchange->response_trailers);
-	exchange_write_record(exchange, true, NULL);
-	end(exchange, false);
-}
-
-/* What became of the response's flow. False: the exchange is over. */
-static bool follow_response_flow(struct exchange *exchange, int state)
-{
-	char why[256];
-
-	if (state < 0) {
-		snprintf(why, sizeof(why), "the origin's response cannot be looked through: %s",
-			 exchange->response_flow.why);
-		fail(exchange, 502, why);
-		return false;
-	}
-	if (state != FLOW_DONE)
-		return true;
-	finish_response(exchange);
-	return false;
-}
-
-void exchange_client_drained(struct exchange *exchange)
-{
-	if (exchange->state == EXCHANGE_OVER)
-		return;
-	if (exchange->websocket) {
-		websocket_client_drained(exchange);
-		return;
-	}
-	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	if (exchange->response_flows &&
-	    !follow_response_flow(exchange, flow_resume(&exchange->response_flow)))
-		return;
-	if (exchange->origin && exchange->response_flow.state != FLOW_BLOCKED)
-		exchange->origin->ops->pause(exchange->origin, false);
+	exchange_finish(exchange, true);
 }
 
 void exchange_origin_drained(struct exchange *exchange)
@@ -427,7 +361,7 @@ void exchange_origin_ready(struct exchange *exchange)
 		return;
 	}
 	if (rc < 0) {
-		fail(exchange, 502, "the request could not be written anew");
+		exchange_fail(exchange, 502, "the request could not be written anew");
 		return;
 	}
 	exchange->head_sent = true;
@@ -476,7 +410,7 @@ void exchange_origin_failed(struct exchange *exchange, int status, const char *w
 		return;
 	}
 	if (!may_retry(exchange, kind)) {
-		fail(exchange, status, why);
+		exchange_fail(exchange, status, why);
 		return;
 	}
 	rc = exchange_body_restart(&exchange->body, &refusal);
@@ -491,102 +425,6 @@ void exchange_origin_failed(struct exchange *exchange, int status, const char *w
 	connect_origin(exchange, true);
 }
 
-static void begin_websocket(struct exchange *exchange, struct http_message *response)
-{
-	int status = websocket_begin(exchange, response);
-
-	if (status == 400)
-		exchange_request_bad(exchange, status, exchange->why);
-	else if (status)
-		fail(exchange, status, exchange->why);
-}
-
-static void respond_informational(struct exchange *exchange, struct http_message *response)
-{
-	if (response->status == 101 && exchange->handshake) {
-		begin_websocket(exchange, response);
-		return;
-	}
-	if (response->status == 101) {
-		fail(exchange, 502, "the origin changed the protocol, which was not asked for");
-		return;
-	}
-	if (++exchange->informational > LIMIT_INFORMATIONAL) {
-		fail(exchange, 502, "the origin sent too many informational responses");
-		return;
-	}
-	exchange->ops->respond(exchange->leg, response, false);
-}
-
-void exchange_response(struct exchange *exchange, struct http_message *response)
-{
-	const char *why;
-
-	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	/* It would advertise HTTP/3, for which there is no way out (design section 1). */
-	http_fields_remove(&response->fields, FIELD_ALT_SVC);
-	if (exchange_scrub_response(exchange, response, &why) < 0) {
-		fail(exchange, 502, why);
-		return;
-	}
-	/* Which answers are our own is for us to say. */
-	http_fields_remove(&response->fields, FIELD_SALLYPORT_VERDICT);
-	if (response->status < 200) {
-		respond_informational(exchange, response);
-		return;
-	}
-	/* In HTTP/2 it would say that there is a WebSocket (RFC 8441 section 5). */
-	if (exchange->handshake && exchange->request.is_h2 && response->status < 300) {
-		fail(exchange, 502, "the origin did not change the protocol to WebSocket");
-		return;
-	}
-	exchange->status = response->status;
-	exchange->state = EXCHANGE_RESPONDING;
-	exchange->ops->respond(exchange->leg, response, false);
-}
-
-void exchange_response_data(struct exchange *exchange, struct slice data)
-{
-	exchange->response_bytes += data.len;
-	if (exchange->websocket) {
-		websocket_from_origin(exchange, data);
-		return;
-	}
-	deadline_set(&exchange->deadline, TIMEOUT_RESPONSE);
-	if (!exchange->response_flows)
-		exchange->ops->data(exchange->leg, data);
-	else if (!follow_response_flow(exchange, flow_feed(&exchange->response_flow, data, false)))
-		return;
-	else if (flow_holds(&exchange->response_flow))
-		deadline_set(&exchange->idle, TIMEOUT_HOLD_BACK);
-	if (exchange->ops->is_congested(exchange->leg))
-		exchange->origin->ops->pause(exchange->origin, true);
-}
-
-void exchange_response_end(struct exchange *exchange, struct http_fields *trailers)
-{
-	struct origin *origin;
-
-	if (exchange->websocket) {
-		websocket_origin_ended(exchange);
-		return;
-	}
-	origin = take_ptr(exchange->origin);
-	/* An origin that answered early may still be waiting for the rest of the request. */
-	if (exchange->request_sent)
-		origin->ops->release(origin);
-	else
-		origin->ops->abort(origin);
-	/* What cannot be scrubbed does not pass. */
-	if (trailers && exchange_scrub_fields(exchange, trailers) == 0)
-		exchange->response_trailers = *trailers;
-	if (exchange->response_flows)
-		follow_response_flow(exchange,
-				     flow_feed(&exchange->response_flow, SLICE_EMPTY, true));
-	else
-		finish_response(exchange);
-}
-
 void exchange_end_websocket(struct exchange *exchange, bool allow, const char *error, bool cut)
 {
 	struct origin *origin = take_ptr(exchange->origin);
@@ -596,5 +434,5 @@ void exchange_end_websocket(struct exchange *exchange, bool allow, const char *e
 		exchange->ops->end(exchange->leg, NULL);
 	if (origin)
 		origin->ops->release(origin);
-	end(exchange, cut);
+	exchange_finish(exchange, cut);
 }
