@@ -57,7 +57,7 @@ static const int allowed[] = {
 	SCMP_SYS(mremap),
 	SCMP_SYS(madvise),
 	SCMP_SYS(mlock), /* for tokens that are captured; what mlock2() does without flags */
-	SCMP_SYS(futex),  /* OpenSSL's locks */
+	SCMP_SYS(futex), /* OpenSSL's locks */
 	SCMP_SYS(getrandom),
 	/* Itself. */
 	SCMP_SYS(getpid), /* OpenSSL looks whether it was forked */

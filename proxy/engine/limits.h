@@ -31,8 +31,8 @@ enum {
 	LIMIT_READ_BYTES = 256 << 10,
 	/* Bytes received ahead of what may be processed (pipelined requests, a paused body). */
 	LIMIT_AHEAD_BYTES = 128 << 10,
-	/* What the requests' bodies of one sandbox hold that are collected before they are sent; one
-	   more is answered 503. */
+	/* What the requests' bodies of one sandbox hold that are collected before they are sent;
+	   one more is answered 503. */
 	LIMIT_COLLECTED_BYTES = 32 << 20,
 	/* What the messages of all WebSockets of one sandbox hold; those that need more are closed
 	   with 1011. */

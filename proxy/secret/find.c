@@ -10,12 +10,12 @@ static vector marks_in(const char *text)
 	vector bytes = vector_load(text);
 
 	return (vector)(bytes == '%') | (vector)(bytes == '\\') | (vector)(bytes == '&') |
-	       (vector)(bytes == '\n');
+	       (vector)(bytes == '\n') | (vector)(bytes == '\r');
 }
 
 static bool is_mark(char c)
 {
-	return c == '\n' || escape_kind_of(c) != ESCAPE_NONE;
+	return c == '\n' || c == '\r' || escape_kind_of(c) != ESCAPE_NONE;
 }
 
 /* The first mark from AT on, or the text's length. */
@@ -84,17 +84,6 @@ static void search_text(struct search *search)
 	}
 }
 
-/* What the end of the text, which is not empty, leaves open, but for the marks. */
-static void search_end(struct search *search)
-{
-	struct slice text = search->text;
-
-	search_leave_open(search, text.len, 0);
-	/* The other half of a line break may follow. */
-	if (text.ptr[text.len - 1] == '\r')
-		search_mark(search, text.len - 1);
-}
-
 bool finder_find_before(const struct finder *finder, struct slice text, size_t from, size_t before,
 			bool whole, struct find_hit *hit)
 {
@@ -138,7 +127,7 @@ size_t finder_partial(const struct finder *finder, struct slice text)
 		search_heads(&search, head.start);
 	for (at = next_mark(text, first); at < text.len; at = next_mark(text, at + 1))
 		search_mark(&search, at);
-	search_end(&search);
+	search_leave_open(&search, text.len, 0);
 	return text.len - search.open;
 }
 
@@ -159,7 +148,7 @@ bool finder_look(const struct finder *finder, struct slice text, struct find_hit
 		*hit = search.best;
 		return true;
 	}
-	search_end(&search);
+	search_leave_open(&search, text.len, 0);
 	*partial = text.len - search.open;
 	return false;
 }

@@ -65,6 +65,12 @@ static int look_at_unicode(struct slice rest, size_t *length)
 	return first_byte(c);
 }
 
+/* What a backslash before C makes of it, if it is not the first of several. */
+static int escaped(unsigned char c)
+{
+	return ascii_is_alnum((char)c) || c <= ' ' || c >= 0x7f ? PLAIN : c;
+}
+
 static int look_at_backslash(struct slice rest, size_t *length)
 {
 	unsigned char c = rest.len > 1 ? (unsigned char)rest.ptr[1] : 'x';
@@ -86,8 +92,25 @@ static int look_at_backslash(struct slice rest, size_t *length)
 	case 't':
 		return '\t';
 	default:
-		return ascii_is_alnum((char)c) || c <= ' ' || c >= 0x7f ? PLAIN : c;
+		return escaped(c);
 	}
+}
+
+/* A backslash that was spelled itself, so that what it is before may be spelled, too. */
+static int look_at_backslash_again(struct slice rest, size_t *length)
+{
+	int c;
+
+	if (rest.len < 2 || !is_spelling(rest.ptr[1]))
+		return look_at_backslash(rest, length);
+	/* What is not spelled by a backslash is so to some of those who decode twice only. */
+	if (rest.ptr[1] != '\\')
+		return CLOSER;
+	c = look_at_backslash(slice_from(rest, 1), length);
+	if (c == CLOSER || (c > 0 && ascii_is_alnum((char)c)))
+		return CLOSER;
+	*length = c == PLAIN ? 2 : 1 + *length;
+	return c == PLAIN ? '\\' : escaped((unsigned char)c);
 }
 
 static int look_at_number(struct slice rest, size_t *length)
@@ -138,6 +161,13 @@ static int look_once(char c, struct slice rest, size_t *length)
 	}
 }
 
+static int look_again(char c, struct slice rest, size_t *length)
+{
+	if (c == '\\')
+		return look_at_backslash_again(rest, length);
+	return look_once(c, rest, length);
+}
+
 struct find_look find_look(struct slice rest)
 {
 	struct find_look look = {0};
@@ -150,7 +180,7 @@ struct find_look find_look(struct slice rest)
 	look.count = 1;
 	if (!is_spelling((char)c))
 		return look;
-	again = look_once((char)c, slice_from(rest, look.lengths[0] - 1), &look.lengths[1]);
+	again = look_again((char)c, slice_from(rest, look.lengths[0] - 1), &look.lengths[1]);
 	look.closer = again == CLOSER;
 	if (again < 0)
 		return look;

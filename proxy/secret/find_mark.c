@@ -264,6 +264,8 @@ static void try_break(struct search *search, size_t at, struct escape_reading re
 	do {
 		length = escape_read(reading, search->text, trial.next, search->whole, &trial.unit);
 		trial.next += length;
+		if (length > ESCAPE_UNIT_MAX_BYTES)
+			return;
 	} while (length && skips_break(&trial.unit, &last));
 	if (length == 0)
 		search_leave_open(search, at, FIND_BREAK_MIN_BYTES);
@@ -384,14 +386,23 @@ static bool try_plain_break(struct search *search, size_t at, size_t next)
 	return true;
 }
 
-static void try_line_feed(struct search *search, size_t at)
+/* The line break at AT: a line feed, a carriage return, or both, of which the first counts. */
+static void try_line_break(struct search *search, size_t at)
 {
+	const char *text = search->text.ptr;
+	char last = text[at];
 	size_t next = at + 1;
 
-	if (at > search->from && search->text.ptr[at - 1] == '\r')
-		at--;
-	if (is_dull_break(search, at, '\n', next))
+	if (last == '\n' && at > 0 && text[at - 1] == '\r')
 		return;
+	if (last == '\r' && next < search->text.len && text[next] == '\n')
+		last = text[next++];
+	if (is_dull_break(search, at, last, next))
+		return;
+	if (next >= search->text.len) {
+		search_leave_open(search, at, FIND_BREAK_MIN_BYTES);
+		return;
+	}
 	if (try_plain_break(search, at, next))
 		return;
 	try_break(search, at, plain_reading);
@@ -401,12 +412,8 @@ static void try_line_feed(struct search *search, size_t at)
 
 void search_mark(struct search *search, size_t at)
 {
-	char c = search->text.ptr[at];
-
-	if (c == '\r')
-		try_break(search, at, plain_reading);
-	else if (c == '\n')
-		try_line_feed(search, at);
+	if (is_break_char(search->text.ptr[at]))
+		try_line_break(search, at);
 	else
 		try_spelled(search, at);
 }

@@ -51,7 +51,8 @@ static void free_stage(struct stage *stage)
 
 struct stage *slots_multipart_stage(const struct slots_owner *owner, struct slice boundary)
 {
-	static const struct stage_ops ops = {"slots in a multipart form", rewrite_step, free_stage, NULL};
+	static const struct stage_ops ops = {"slots in a multipart form", rewrite_step, free_stage,
+					     NULL};
 	static const struct rewrite_ops rewrite_ops = {.pass = pass, .meet = meet};
 	struct multipart_stage *stage = calloc(1, sizeof(*stage));
 
