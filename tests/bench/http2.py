@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""What HTTP/2 costs in Sallyport, beside nghttpx and nginx, in one run on one machine: as run.py, which see.
+"""What HTTP/2 costs in Sallyport, beside nghttpx, HAProxy and nginx, in one run on one machine: as run.py, which see.
 
-All open the client's TLS and open TLS to the same origin, over kept connections: nghttpx over HTTP/2 or HTTP/1.1, nginx over
-HTTP/1.1 (it knows no other). Sallyport judges each request, looks for placeholders, and writes a record of it.
+All open the client's TLS and open TLS to the same origin, over kept connections: nghttpx and HAProxy over HTTP/2 or HTTP/1.1,
+nginx over HTTP/1.1 (it knows no other). Sallyport judges each request, looks for placeholders, and writes a record of it.
 
     tests/bench/http2.py [--quick] [--rounds N] [--build build/release] [--out FILE]
 """
@@ -83,8 +83,43 @@ class Nghttpx(LocalProxy):
                 key, certificate]
 
 
+class HAProxy(LocalProxy):
+    name, forks, kinds = "HAProxy", False, (H2_ORIGIN, H1_ORIGIN)
+
+    def command(self, world, origin):
+        certificate, key = world.pair(HOST)
+        both = self.dir / "both.pem"
+        both.write_text(Path(certificate).read_text() + Path(key).read_text())
+        legs = ""
+        for port, protocol in ((H2_ORIGIN, "h2"), (H1_ORIGIN, "http/1.1")):
+            legs += f"""
+listen port{port}
+  bind 127.0.0.2:{port} ssl crt {both} alpn h2,http/1.1
+  server origin {origin.address}:{port} ssl verify required ca-file {world.ca} sni str({HOST}) alpn {protocol}
+"""
+        (self.dir / "haproxy.cfg").write_text(f"""
+global
+  nbthread 1
+  maxconn 4000
+  ssl-default-bind-options ssl-min-ver TLSv1.3
+  ssl-default-server-options ssl-min-ver TLSv1.3
+  tune.h2.max-concurrent-streams 100
+defaults
+  mode http
+  http-reuse always
+  option http-keep-alive
+  timeout connect 10s
+  timeout client 1h
+  timeout server 1h
+{legs}""")
+        return ["haproxy", "-db", "-f", self.dir / "haproxy.cfg"]
+
+
 class Sallyport(bench.Sallyport):
     kinds = (H2_ORIGIN, H1_ORIGIN)
+
+
+KINDS = (Sallyport, Nghttpx, HAProxy, NginxProxy)
 
 
 class Bench:
@@ -141,8 +176,8 @@ def cell(values):
 
 
 def table(samples):
-    names = ("Sallyport", "nghttpx", "nginx")
-    lines = [f"| | unit | {' | '.join(names)} | to nghttpx |", "|---" * 6 + "|"]
+    names = ("Sallyport", "nghttpx", "HAProxy", "nginx")
+    lines = [f"| | unit | {' | '.join(names)} | to nghttpx |", "|---" * 7 + "|"]
     for row in sorted(samples):
         found = [samples[row].get(name) for name in names]
         ratio = f"{statistics.median(found[0]) / statistics.median(found[1]):.2f}" if found[0] and found[1] else "-"
@@ -175,7 +210,8 @@ def main():
     measured = Bench(args.quick)
     try:
         for number in range(rounds):
-            for kind in [(Sallyport, Nghttpx, NginxProxy), (Nghttpx, NginxProxy, Sallyport), (NginxProxy, Sallyport, Nghttpx)][number % 3]:
+            first = number % len(KINDS)
+            for kind in KINDS[first:] + KINDS[:first]:
                 print(f"round {number + 1}: {kind.name}", file=sys.stderr)
                 proxy = kind(world, origin)
                 try:
