@@ -181,7 +181,8 @@ result = subprocess.run(["curl", "-sS", "-T", "much", "-w", "%{http_code}", url]
         self.assertEqual({t[1] for t in WORLD.recorder.since(self.mark, ignore=(RESOLVER,))}, {ORIGIN.address})
 
     def test_an_upgrade(self):
-        self.assert_denied(f"https://{OTHER}/", "upgrade to another protocol", fields="Connection: upgrade\r\nUpgrade: websocket\r\n")
+        self.assert_denied(f"https://{OTHER}/", "upgrade to another protocol", fields="Connection: upgrade\r\nUpgrade: tls/1.0\r\n")
+        self.assert_denied(f"https://{OTHER}/", "but no WebSocket", fields="Connection: upgrade\r\nUpgrade: websocket\r\n")
 
     def test_connect(self):
         client = self.inside.connect(OTHER)
