@@ -406,6 +406,53 @@ class Apt(unittest.TestCase):
         self.assertIn("403", result.stdout + result.stderr)
 
 
+@unittest.skipUnless(shutil.which("npm"), "npm is not installed")
+class Npm(unittest.TestCase):
+    """npm against a registry that wants a token."""
+
+    TOKEN = "npm_0123456789abcdefghijklmnopqrstuvwxyz"
+    HOST = "registry.example.com"
+
+    @classmethod
+    def setUpClass(cls):
+        world = Origins.world
+        tree = world.dir / "a-package" / "package"
+        tree.mkdir(parents=True)
+        (tree / "package.json").write_text(json.dumps({"name": "a-package", "version": "1.0.0", "main": "index.js"}))
+        (tree / "index.js").write_text("module.exports = 'from the package';\n")
+        tarball = world.dir / "a-package-1.0.0.tgz"
+        subprocess.run(["tar", "-czf", tarball, "-C", tree.parent, "package"], check=True)
+        digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
+        about = {"name": "a-package", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": {
+            "name": "a-package", "version": "1.0.0", "dist": {"tarball": f"https://{cls.HOST}/a-package/-/a-package-1.0.0.tgz", "integrity": f"sha512-{digest}"}}}}
+        guard = f'if ($http_authorization != "Bearer {cls.TOKEN}") {{ return 401; }}'
+        cls.nginx = Nginx(world, [cls.HOST], f"""
+            location = /a-package {{ {guard} default_type application/json; return 200 '{json.dumps(about)}'; }}
+            location = /a-package/-/a-package-1.0.0.tgz {{ {guard} alias {tarball}; }}""", h2=True)
+        cls.box = Sandbox(world, f"secrets: {{NPM_TOKEN: {{from: env, use: [{{at: {cls.HOST}, slot: header Authorization}}]}}}}\n"
+                                 f"rules: [{{allow: {cls.HOST}, methods: [GET, HEAD]}}]")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.nginx.close()
+
+    def install(self, registry):
+        (self.box.work / ".npmrc").write_text(f"registry=https://{registry}/\n//{registry}/:_authToken=${{NPM_TOKEN}}\naudit=false\nfund=false\n"
+                                              "update-notifier=false\nfetch-retries=0\n")
+        return self.box.sh("npm install --no-package-lock a-package && node -p 'require(\"a-package\")'", env={"NPM_TOKEN": self.TOKEN})
+
+    def test_install_with_a_token(self):
+        result = self.install(self.HOST)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertTrue(result.stdout.endswith("from the package\n"), result.stdout)
+        self.assertEqual({s["name"] for r in self.box.records(kind="http") for s in r["secrets"]}, {"NPM_TOKEN"})
+
+    def test_from_another_registry_is_refused(self):
+        result = self.install("elsewhere.example.com")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("403", result.stderr)
+
+
 class ManyAtOnce(unittest.TestCase):
     """A thousand requests at the same time, by clients that are made for it."""
 

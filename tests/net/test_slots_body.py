@@ -295,6 +295,24 @@ body = '{"key": "' + env["BODY"] + '"}'
         self.assertNotIn("range", got["fields"])
 
 
+class Requests(unittest.TestCase):
+    """Python's requests, with bodies in gzip."""
+
+    def test_gzip_both_ways(self):
+        for version in HOSTS:
+            box = BOXES[version]
+            before = len(ORIGINS[version].got)
+            result = box.python("""
+import gzip, os, requests, sys
+body = gzip.compress(('{"pad": "' + "x" * 100000 + '", "key": "' + os.environ["SAME"] + '"}').encode())
+answer = requests.post(sys.argv[1], data=body, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
+print(answer.status_code, answer.headers.get("Content-Encoding"), answer.text)
+""", f"https://{HOSTS[version]}/same/requests", env=VALUES)
+            self.assertEqual(result.stdout.split()[:2], ["200", "None"], result.stderr)
+            got = wait_until(lambda: ORIGINS[version].got[before:], what="the request")[0]
+            self.assertEqual(json.loads(gzip.decompress(got["body"])), {"pad": "x" * 100000, "key": VALUES["SAME"]})
+
+
 class Large(unittest.TestCase):
     @on_every_pair_of_legs
     def test_a_hundred_megabytes_with_a_slot_near_the_end_in_bounded_memory(self, client, version):
