@@ -145,6 +145,22 @@ static void drop_length(struct http_message *response)
 	response->body_bytes = 0;
 }
 
+static bool is_captured(const struct exchange *exchange, const struct secret_entry *entry)
+{
+	const struct secret_store *secrets = &exchange->sandbox->secrets;
+
+	return entry >= secrets->entries + secrets->fixed_count;
+}
+
+/* Whether the answer to a request with ITEM may give out tokens: a token that was itself captured
+ * asks for others in a body only (RFC 6749 section 6); in a field it is what calls are made with.
+ */
+static bool asks_for_tokens(const struct exchange *exchange, const struct secret_item *item)
+{
+	return item->entry->policy->capture &&
+	       (!is_captured(exchange, item->entry) || slot_is_in_body(&item->use->slot));
+}
+
 /* The secret whose answers give out tokens, among those that went into the request, or may still,
  * or NULL. */
 static const struct policy_secret *find_captor(const struct exchange *exchange)
@@ -152,7 +168,12 @@ static const struct policy_secret *find_captor(const struct exchange *exchange)
 	const struct secret_plan *plan = &exchange->plan;
 	struct secret_put put;
 
-	for (size_t i = 0; secret_plan_list(plan, i, &put); i++) {
+	for (size_t i = 0; i < plan->item_count; i++) {
+		if (asks_for_tokens(exchange, &plan->items[i]))
+			return plan->items[i].entry->policy;
+	}
+	/* What the rule sets is listed behind them. */
+	for (size_t i = plan->item_count; secret_plan_list(plan, i, &put); i++) {
 		if (put.secret->capture)
 			return put.secret;
 	}
@@ -168,14 +189,13 @@ static const struct policy_secret *find_captor(const struct exchange *exchange)
  * and not a token that was captured, as everywhere else. */
 static bool is_for_tokens(const struct exchange *exchange)
 {
-	const struct secret_store *secrets = &exchange->sandbox->secrets;
 	const struct secret_plan *plan = &exchange->plan;
 	struct secret_put put;
 
 	for (size_t i = 0; i < plan->item_count; i++) {
 		const struct secret_entry *entry = plan->items[i].entry;
 
-		if (entry->policy->capture && entry < secrets->entries + secrets->fixed_count)
+		if (entry->policy->capture && !is_captured(exchange, entry))
 			return true;
 	}
 	/* What the rule sets is listed behind them. */

@@ -23,7 +23,7 @@
 enum {
 	FIND_VALUE_MIN_BYTES = 8,
 	FIND_VALUE_MAX_BYTES = 32 << 10,
-	FIND_VALUES_MAX = 256,
+	FIND_VALUES_MAX = 320, /* secrets of a policy, and tokens that were captured */
 	FIND_HEAD_BYTES = 64,
 	/* A line break in a form is read over if so many of the form's characters are before it. */
 	FIND_BREAK_MIN_BYTES = FORM_TAIL_BYTES + 1,

@@ -23,11 +23,13 @@ secrets:
       - {{at: "https://{LOGIN}/oauth/**", methods: POST, slot: basic password}}
       - {{at: "https://{API}/**", slot: header Authorization}}
       - {{at: "https://{API}/**", slot: json /t}}
+      - {{at: "https://{LOGIN}/oauth/**", methods: POST, slot: form refresh_token}}
+      - {{at: "https://big.example.com/**", slot: header Authorization}}
   SET: {{from: env, capture: true, use: [{{at: "https://{LOGIN}/set/**", slot: header X-Client}}]}}
   PLAIN: {{from: env, use: [{{at: "https://{OTHER}/**", slot: header Authorization}}]}}
 rules:
   - {{allow: "https://{LOGIN}/set/**", set: {{X-Client: "{{SET}}"}}}}
-  - {{allow: [{LOGIN}, {API}, {OTHER}]}}
+  - {{allow: [{LOGIN}, {API}, {OTHER}, big.example.com]}}
 """
 ENV = {"CLIENT": VALUE, "PLAIN": "another-REAL-value-02", "SET": "set-by-a-rule-REAL-03"}
 
@@ -191,6 +193,29 @@ class Capture(unittest.TestCase):
         # No secret went in, so that nothing is captured.
         status, answer = self.log_in(json.dumps({"access_token": "public-token-of-nobody"}), secret=False)
         self.assertEqual((status, json.loads(answer)["access_token"]), (200, "public-token-of-nobody"))
+
+    def test_answers_to_calls_with_a_captured_token_are_not_tied_to_its_bounds(self):
+        seen = json.loads(self.log_in(json.dumps({"access_token": token("calls")}))[1])["access_token"]
+        big = json.dumps({"items": ["x" * 1000] * 400, "access_token": "what the API calls so"}).encode()
+        origin = Scripted(WORLD, "big.example.com", lambda c: (c.read_head(), c.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(big) + big)))
+        self.addCleanup(origin.close)
+        client = self.inside.connect("big.example.com")
+        client.send(f"GET / HTTP/1.1\r\nHost: big.example.com\r\nAuthorization: Bearer {seen}\r\n\r\n".encode())
+        self.assertEqual(client.response()[2], big)
+        client.close()
+        self.assertIn(token("calls").encode(), origin.raw)
+
+    def test_a_captured_refresh_token_brings_another_one(self):
+        seen = json.loads(self.log_in(json.dumps({"refresh_token": token("first")}))[1])["refresh_token"]
+        SERVER.type, SERVER.body, SERVER.status = "application/json", json.dumps({"access_token": token("second")}).encode(), "200 OK"
+        request = f"grant_type=refresh_token&refresh_token={seen}".encode()
+        client = self.inside.connect(LOGIN)
+        client.send(f"POST /oauth/token HTTP/1.1\r\nHost: {LOGIN}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(request)}\r\n\r\n".encode() + request)
+        answer = client.response()[2]
+        client.close()
+        self.assertIn(token("first").encode(), SERVER.origin.raw)
+        self.assertEqual(self.call(API, json.loads(answer)["access_token"])[1], "Bearer " + token("second"))
 
     def test_many_tokens_and_the_oldest_gives_way(self):
         seen = []
