@@ -3,6 +3,7 @@
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { BLOCK_BYTES = 4096 - 16 };
 
@@ -110,6 +111,13 @@ void arena_reset(struct arena *arena)
 	kept->older = NULL;
 	arena->next = kept->bytes;
 	arena->end = kept->bytes + kept->size;
+}
+
+void arena_wipe(struct arena *arena)
+{
+	for (struct arena_block *block = arena->blocks; block; block = block->older)
+		explicit_bzero(block->bytes, block->size);
+	arena_free(arena);
 }
 
 void arena_free(struct arena *arena)

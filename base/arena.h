@@ -42,4 +42,7 @@ void arena_reset(struct arena *arena);
 /* Releases everything. The arena may be used again. */
 void arena_free(struct arena *arena);
 
+/* The same, after overwriting what it held. */
+void arena_wipe(struct arena *arena);
+
 #endif

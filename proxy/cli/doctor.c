@@ -18,7 +18,7 @@
 #include "proxy/steer/steer.h"
 
 enum {
-	LOCKED_NEEDED_BYTES = 2 << 20, /* the secrets and keys of a sandbox, with room to spare */
+	LOCKED_NEEDED_BYTES = 3 << 20, /* the secrets and keys of a sandbox, with room to spare */
 	FILES_NEEDED = 1024,	       /* two for each connection */
 	KVM_API = 12,
 };

@@ -43,15 +43,16 @@ int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
 	list_init(&engine->again);
 	ev_timer_init(&engine->next_turn, begin_turn, 0., 0.);
 	rc = locked_init(&engine->locked,
-			 ENGINE_STAGE_BYTES + SECRET_SCRATCH_BYTES + FLOW_SCRATCH_BYTES, err);
+			 ENGINE_STAGE_BYTES + SECRET_SCRATCH_BYTES + FLOW_SCRATCH_BYTES +
+				 ENGINE_READ_BYTES, err);
 	if (rc < 0)
 		return rc;
 	engine->stage = locked_alloc(&engine->locked, ENGINE_STAGE_BYTES);
 	engine->secret_scratch = locked_alloc(&engine->locked, SECRET_SCRATCH_BYTES);
 	engine->flow_scratch = locked_alloc(&engine->locked, FLOW_SCRATCH_BYTES);
 	engine->send = malloc(ENGINE_SEND_BYTES);
-	engine->read = malloc(ENGINE_READ_BYTES);
-	if (!engine->send || !engine->read) {
+	engine->read = locked_alloc(&engine->locked, ENGINE_READ_BYTES);
+	if (!engine->send) {
 		engine_free(engine);
 		return error_set_code(err, -ENOMEM, "cannot start the engine");
 	}
@@ -74,7 +75,6 @@ void engine_free(struct engine *engine)
 	}
 	locked_free(&engine->locked);
 	free(engine->send);
-	free(engine->read);
 	engine->send = NULL;
 	engine->read = NULL;
 }

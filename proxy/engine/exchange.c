@@ -19,7 +19,11 @@ static void release(struct grave *grave)
 {
 	struct exchange *exchange = container_of(grave, struct exchange, grave);
 
-	arena_free(&exchange->arena);
+	/* A server may have sent a secret back in its head. */
+	if (exchange->scrub == EXCHANGE_SCRUB_NONE)
+		arena_free(&exchange->arena);
+	else
+		arena_wipe(&exchange->arena);
 	free(exchange);
 }
 

@@ -342,7 +342,7 @@ void h2_stream_init(struct h2_stream *stream, struct h2_session *session)
 {
 	stream->session = session;
 	stream->window = session->is_server ? H2_SERVER_STREAM_WINDOW : H2_CLIENT_STREAM_WINDOW;
-	buffer_init(&stream->held, H2_CLIENT_STREAM_WINDOW_MAX);
+	buffer_init_wiped(&stream->held, H2_CLIENT_STREAM_WINDOW_MAX);
 	/* Pieces are no longer than what one read brings, and stop when it is congested. */
 	buffer_init_wiped(&stream->pending, (size_t)1 << 20);
 	arena_init(&stream->texts,

@@ -314,7 +314,7 @@ struct origin_connection *origin_connection_open(struct sandbox *sandbox,
 	list_init(&connection->authority_node);
 	/* It begins a WebSocket: nobody else may wait for it. */
 	connection->is_single = request->upgrade.len > 0;
-	buffer_init(&connection->h1.received, HTTP_HEAD_MAX_BYTES + ENGINE_READ_BYTES);
+	buffer_init_wiped(&connection->h1.received, HTTP_HEAD_MAX_BYTES + ENGINE_READ_BYTES);
 	deadline_init(&connection->deadline, sandbox->engine->loop, too_late);
 	connection->dial = dial_start(sandbox->engine, sandbox->resolver, &connection->host,
 				      connection->port, on_dialled, connection);
