@@ -176,7 +176,7 @@ class Capture(unittest.TestCase):
     def test_what_cannot_be_captured_is_refused(self):
         for body, kind, reason in (('{"access_token": "%s"' % token("open"), "application/json", "no JSON"), ('{"access_token": "abc"}', "application/json", "too short"),
                                    (json.dumps({"access_token": "x" * 9000}), "application/json", "9000 bytes"), (json.dumps({"access_token": "REAL line\nbreak"}), "application/json", "characters"),
-                                   ('{"pad": "' + "x" * (300 << 10) + '", "access_token": "%s"}' % token("long"), "application/json", "too long")):
+                                   ('{"pad": "' + "pad " * (75 << 10) + '", "access_token": "%s"}' % token("long"), "application/json", "too long")):
             client = self.inside.connect(LOGIN)
             SERVER.type, SERVER.body, SERVER.status = kind, body.encode(), "200 OK"
             request = f"client_secret={self.client}".encode()
