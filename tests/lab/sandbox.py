@@ -78,7 +78,8 @@ class Sandbox:
         """The audit records, those whose members are as WANTED."""
         if not self.audit_path.exists():
             return []
-        found = [json.loads(line) for line in self.audit_path.read_text().splitlines()]
+        # The last line may be in the making.
+        found = [json.loads(line) for line in self.audit_path.read_text().splitlines(keepends=True) if line.endswith("\n")]
         return [r for r in found if all(r.get(k) == v for k, v in wanted.items())]
 
     def forget_records(self):
