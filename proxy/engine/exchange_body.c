@@ -229,15 +229,20 @@ static void plan_length(struct exchange_body *body)
 {
 	struct http_message *request = &body->exchange->request;
 	bool changes = may_change_length(body);
+	bool is_short = request->body == HTTP_BODY_SIZED &&
+			request->body_bytes <= BODY_COLLECT_MAX_BYTES;
 
 	body->plan = BODY_STREAM;
 	if (request->body == HTTP_BODY_SIZED && (changes || digest_is_told(&request->fields))) {
-		if (request->body_bytes <= BODY_COLLECT_MAX_BYTES)
+		if (is_short)
 			body->plan = BODY_COLLECT;
 		else if (changes)
 			request->body = HTTP_BODY_STREAM;
 	}
 	body->fixed = why_fixed(body);
+	/* If it must be refused, it is before anything of it has gone out. */
+	if (body->fixed && is_short)
+		body->plan = BODY_COLLECT;
 }
 
 static bool refuse(struct answer *answer, int status, const char *reason)
