@@ -41,10 +41,11 @@ static int filter_codings(struct arena *arena, struct slice *value)
 {
 	struct slice rest = *value, item;
 	char *room = arena_alloc_bytes(arena, value->len + identity.len);
-	struct writer out = writer_of(room, value->len + identity.len);
+	struct writer out;
 
 	if (!room)
 		return -ENOMEM;
+	out = writer_of(room, value->len + identity.len);
 	while (slice_next_part(&rest, ',', &item)) {
 		item = slice_trim(item);
 		if (!is_known(item))

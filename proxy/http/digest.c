@@ -162,10 +162,11 @@ static int write_field(struct http_field *field, const struct results *results, 
 	/* The names, and for each a result with its marks. */
 	size_t size = field->value.len + LIST_MAX * (sizeof(results->text[0]) + 8);
 	char *room = arena_alloc_bytes(arena, size);
-	struct writer out = writer_of(room, size);
+	struct writer out;
 
 	if (!room)
 		return -ENOMEM;
+	out = writer_of(room, size);
 	if (field->id == FIELD_CONTENT_MD5)
 		write_result(&out, results, DIGEST_MD5);
 	else

@@ -127,7 +127,7 @@ static void check_comes_back(struct slice log, size_t cut)
 
 		if (length == 126)
 			length = reader_u16(&frames);
-		if (length == 127)
+		else if (length == 127)
 			length = (uint64_t)reader_u32(&frames) << 32 | reader_u32(&frames);
 		payload = reader_bytes(&frames, (size_t)length);
 		assert(buffer_append(&wire, slice_of(head, websocket_write_head(opcode, length,
