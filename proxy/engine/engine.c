@@ -44,7 +44,8 @@ int engine_init(struct engine *engine, struct ev_loop *loop, struct error *err)
 	ev_timer_init(&engine->next_turn, begin_turn, 0., 0.);
 	rc = locked_init(&engine->locked,
 			 ENGINE_STAGE_BYTES + SECRET_SCRATCH_BYTES + FLOW_SCRATCH_BYTES +
-				 ENGINE_READ_BYTES, err);
+				 ENGINE_READ_BYTES,
+			 err);
 	if (rc < 0)
 		return rc;
 	engine->stage = locked_alloc(&engine->locked, ENGINE_STAGE_BYTES);

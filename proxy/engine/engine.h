@@ -49,8 +49,8 @@ struct engine {
 	size_t send_used;
 	struct stream *send_owner;
 
-	char *read; /* what was read last, until its callback returns: locked, as a server may echo a
-		       secret */
+	char *read; /* what was read last, until its callback returns: locked, as a server may echo
+		       a secret */
 
 	/* Called when everything of a turn is done, or NULL. */
 	void (*settled)(void *owner);
