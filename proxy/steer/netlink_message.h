@@ -5,12 +5,13 @@
 #include <libmnl/libmnl.h>
 #include <stdbool.h>
 
-/* Whether the message at HEADER is whole in LEFT bytes. libmnl's own check takes a length of more
- * than 2 GiB for a negative one, which always fits. */
+/* Whether the message at HEADER is whole in LEFT bytes, with what fills it up to a border of 4
+ * bytes, up to which libmnl reads attributes. libmnl's own check takes a length of more than 2 GiB
+ * for a negative one, which always fits. */
 static inline bool netlink_message_fits(const struct nlmsghdr *header, int left)
 {
 	return left >= (int)sizeof(*header) && header->nlmsg_len <= (uint32_t)left &&
-	       mnl_nlmsg_ok(header, left);
+	       NLMSG_ALIGN(header->nlmsg_len) <= (uint32_t)left && mnl_nlmsg_ok(header, left);
 }
 
 #endif
