@@ -7,14 +7,6 @@
 /* "set" of the rule: KEY's value, into RULE. What its names stand for is not known yet. */
 void load_set(struct loader *loader, const struct yaml_node *key, struct policy_rule *rule);
 
-/* A secret's name in "set". */
-struct set_reference {
-	struct set_reference *next;
-	struct slice name;
-	struct diagnostic_place place;
-	struct policy_set_part *part;
-};
-
 /* Checks the keys of the rule at NODE against what RULE, read otherwise, is for. */
 void load_effects(struct loader *loader, const struct yaml_node *node, struct policy_rule *rule);
 

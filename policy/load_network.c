@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "policy/load_proxy.h"
 #include "policy/range.h"
 #include "policy/schema.h"
 
@@ -15,6 +16,7 @@ struct network_draft {
 	const struct yaml_node *resolve;
 	const struct yaml_node *private_ranges;
 	const struct yaml_node *ca;
+	const struct yaml_node *proxy;
 };
 
 static void keep_resolve(struct loader *loader, const struct yaml_node *key, void *into)
@@ -35,6 +37,12 @@ static void keep_ca(struct loader *loader, const struct yaml_node *key, void *in
 	((struct network_draft *)into)->ca = key->value;
 }
 
+static void keep_proxy(struct loader *loader, const struct yaml_node *key, void *into)
+{
+	(void)loader;
+	((struct network_draft *)into)->proxy = key;
+}
+
 static const struct schema_row rows[] = {
 	{"resolve", SCHEMA_MAPPING, false, "a mapping from names to addresses",
 	 "fixed addresses, as in {db.internal: 10.0.0.5}", .read = keep_resolve, .named = true,
@@ -46,6 +54,9 @@ static const struct schema_row rows[] = {
 	 "PEM files with extra roots to verify servers by; relative paths start at the policy's "
 	 "folder",
 	 .read = keep_ca, .values = SCHEMA_TEXT},
+	{"proxy", SCHEMA_TEXT | SCHEMA_MAPPING, false, "HOST:PORT or a mapping with \"at\"",
+	 "an HTTP proxy that origins are reached through, by CONNECT", .read = keep_proxy,
+	 .of = &proxy_schema, .pattern = PROXY_PATTERN},
 };
 
 const struct schema network_schema = {"\"network\"", rows, sizeof(rows) / sizeof(rows[0]), NULL};
@@ -252,4 +263,6 @@ void load_network(struct loader *loader, const struct yaml_node *key, void *into
 		load_resolve(loader, draft.resolve);
 	if (draft.ca)
 		load_ca(loader, draft.ca);
+	if (draft.proxy)
+		load_proxy(loader, draft.proxy);
 }

@@ -161,7 +161,27 @@ static const char *nearest_name(struct loader *loader, struct slice name)
 	return names ? diagnostic_nearest(name, names, count) : NULL;
 }
 
-static void look_up(struct loader *loader, const struct set_reference *reference)
+struct secret_reference *load_secret_reference(struct loader *loader, struct slice name,
+					       struct diagnostic_place place,
+					       const struct policy_secret **secret)
+{
+	struct secret_reference *reference = loader_alloc(loader, 1, sizeof(*reference));
+
+	if (!reference)
+		return NULL;
+	*reference = (struct secret_reference){
+		.next = loader->references,
+		.name = loader_copy(loader, name),
+		.place = place,
+		.secret = secret,
+	};
+	if (!reference->name.ptr)
+		return NULL;
+	loader->references = reference;
+	return reference;
+}
+
+static void look_up(struct loader *loader, const struct secret_reference *reference)
 {
 	struct map_node *found = map_find(&loader->secret_names, reference->name);
 	struct secret_draft *draft;
@@ -170,8 +190,11 @@ static void look_up(struct loader *loader, const struct set_reference *reference
 
 	if (found) {
 		draft = container_of(found, struct secret_draft, by_name);
-		draft->secret->is_set = true;
-		reference->part->secret = draft->secret;
+		if (reference->is_login)
+			draft->secret->is_login = true;
+		else
+			draft->secret->is_set = true;
+		*reference->secret = draft->secret;
 		return;
 	}
 	nearest = nearest_name(loader, reference->name);
@@ -183,14 +206,16 @@ static void look_up(struct loader *loader, const struct set_reference *reference
 
 void load_secrets_finish(struct loader *loader)
 {
-	for (const struct set_reference *r = loader->references; r; r = r->next)
+	for (const struct secret_reference *r = loader->references; r; r = r->next)
 		look_up(loader, r);
 	for (size_t i = 0; i < loader->policy->secret_count; i++) {
 		const struct yaml_node *key = loader->secret_drafts[i].key;
 		struct policy_secret *secret = &loader->secrets[i];
 
-		secret->is_hidden = secret->is_set && secret->use_count == 0;
-		if (!secret->is_set && key->value && key->value->kind == YAML_KIND_MAPPING &&
+		bool is_named = secret->is_set || secret->is_login;
+
+		secret->is_hidden = is_named && secret->use_count == 0;
+		if (!is_named && key->value && key->value->kind == YAML_KIND_MAPPING &&
 		    !schema_gives(&secret_schema, key->value, "use"))
 			loader_report(loader, key->place,
 				      "where the secret may be put in: a list of mappings with "

@@ -39,7 +39,6 @@ static bool take_name(struct template *t)
 {
 	struct slice rest = slice_from(t->node->text, t->at + 1);
 	struct slice name = slice_first(rest, slice_find_char(rest, '}'));
-	struct set_reference *reference;
 
 	if (name.len == rest.len)
 		return fail(t, 1, "a brace that is meant as one is doubled: {{",
@@ -49,19 +48,12 @@ static bool take_name(struct template *t)
 			    "as in \"Bearer {OPENAI_API_KEY}\"; a brace that is meant as one is "
 			    "doubled: {{",
 			    "braces hold the name of a secret");
-	reference = loader_alloc(t->loader, 1, sizeof(*reference));
-	if (!reference)
+	if (!load_secret_reference(t->loader, name, yaml_place_within(t->node, t->at + 1, name.len),
+				   &t->parts[t->count].secret))
 		return false;
-	*reference = (struct set_reference){
-		.next = t->loader->references,
-		.name = loader_copy(t->loader, name),
-		.place = yaml_place_within(t->node, t->at + 1, name.len),
-		.part = &t->parts[t->count],
-	};
-	t->loader->references = reference;
 	t->count++;
 	t->at += name.len + 2;
-	return reference->name.ptr;
+	return true;
 }
 
 static bool take_character(struct template *t)

@@ -23,6 +23,24 @@ uint16_t policy_scheme_port(enum policy_scheme scheme)
 	return schemes[scheme].port;
 }
 
+static bool is_excepted(const struct policy_proxy *proxy, const struct host *host)
+{
+	for (size_t i = 0; i < proxy->except_count; i++) {
+		const struct policy_target *target = &proxy->except[i];
+
+		if (target->wildcard ? host_is_below(host, &target->host)
+				     : host_equal(host, &target->host))
+			return true;
+	}
+	return false;
+}
+
+bool policy_uses_proxy(const struct policy *policy, const struct host *host)
+{
+	return policy->proxy && !is_excepted(policy->proxy, host) &&
+	       !policy_find_resolve(policy, host);
+}
+
 static int compare_to_name(const void *name, const void *entry)
 {
 	return strcmp(((const struct host *)name)->text,

@@ -185,11 +185,12 @@ struct policy_secret {
 	size_t use_count;
 	enum policy_misuse misuse;
 	enum policy_scrub scrub;
-	bool capture; /* new tokens in answers to requests that it was put into become placeholders
-		       */
-	bool is_set;  /* some rule sets a field from it */
-	bool is_hidden; /* only rules use it: the sandbox gets neither its variable nor its
-			   placeholder */
+	bool capture;  /* new tokens in answers to requests that it was put into become placeholders
+			*/
+	bool is_set;   /* some rule sets a field from it */
+	bool is_login; /* the upstream proxy is shown it */
+	bool is_hidden; /* only rules, or the proxy, use it: the sandbox gets neither its variable
+			   nor its placeholder */
 	struct diagnostic_place place;
 };
 
@@ -204,6 +205,17 @@ struct policy_resolve {
 	struct host name;
 	const struct host *addresses; /* HOST_IPV4 or HOST_IPV6 */
 	size_t address_count;
+	struct diagnostic_place place;
+};
+
+/* An HTTP proxy through which origins are reached, by CONNECT. */
+struct policy_proxy {
+	struct host host;
+	uint16_t port;
+	const struct policy_secret *login;  /* "user:password", for Proxy-Authorization; or NULL */
+	const struct policy_target *except; /* hosts that are reached without it; of each only the
+					       host counts */
+	size_t except_count;
 	struct diagnostic_place place;
 };
 
@@ -235,6 +247,7 @@ struct policy {
 	size_t resolve_count;
 	const struct policy_cidr *private_ranges;
 	size_t private_count;
+	const struct policy_proxy *proxy; /* NULL: origins are reached straight */
 	const char *const
 		*ca_files; /* paths, relative ones made relative to the policy file's folder */
 	size_t ca_count;
@@ -267,6 +280,10 @@ int policy_load_text(const char *name, struct slice text, struct policy **policy
 		     struct diagnostics *diagnostics);
 
 void policy_free(struct policy *policy);
+
+/* Whether HOST is reached through the policy's proxy: there is one, HOST is none of its exceptions,
+ * and has no fixed address. */
+bool policy_uses_proxy(const struct policy *policy, const struct host *host);
 
 /* The "network: resolve" entry of NAME, or NULL. */
 const struct policy_resolve *policy_find_resolve(const struct policy *policy,

@@ -10,9 +10,9 @@
 #include "policy/policy.h"
 #include "policy/yaml.h"
 
-struct load_file;     /* load_files.h */
-struct secret_draft;  /* load_secrets.h */
-struct set_reference; /* load_effects.h */
+struct load_file;	 /* load_files.h */
+struct secret_draft;	 /* load_secrets.h */
+struct secret_reference; /* load_secrets.h */
 
 /* A policy while it is read. */
 struct loader {
@@ -32,8 +32,8 @@ struct loader {
 	struct policy_rule *rules;
 	struct secret_draft *secret_drafts; /* as many */
 	struct map secret_names;
-	struct set_reference *references; /* names in "set", until all secrets are known */
-	int error;			  /* sticky: -ENOMEM */
+	struct secret_reference *references; /* until all secrets are known */
+	int error;			     /* sticky: -ENOMEM */
 };
 
 /* What a key's value may be; several may be combined. */
@@ -110,6 +110,7 @@ extern const struct schema source_schema;
 extern const struct schema use_schema;
 extern const struct schema rule_schema;
 extern const struct schema network_schema;
+extern const struct schema proxy_schema;
 extern const struct schema audit_schema;
 
 /* What the keys hold; in load_rules.c, load_secrets.c and load_network.c. INTO is the policy. */

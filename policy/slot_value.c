@@ -127,6 +127,18 @@ int slot_check_value(const struct policy_slot *slot, struct slice value, const c
 	return *why ? ERROR_SYNTAX : 0;
 }
 
+/* RFC 7617 section 2: the first colon ends the user's name. */
+static const char *check_login(struct slice value)
+{
+	const char *why = value.len ? check_controls(value) : "the value is empty";
+
+	if (why)
+		return why;
+	return slice_find_char(value, ':') < value.len
+		       ? NULL
+		       : "the value is not of the form user:password";
+}
+
 int slot_check_secret(const struct policy_secret *secret, struct slice value, struct slice *where,
 		      const char **why)
 {
@@ -142,5 +154,9 @@ int slot_check_secret(const struct policy_secret *secret, struct slice value, st
 		rc = slot_check_value(slot, value, why);
 	}
 	*where = slot->text;
-	return rc;
+	if (rc < 0 || !secret->is_login)
+		return rc;
+	*where = SLICE_LITERAL("login of the upstream proxy");
+	*why = check_login(value);
+	return *why ? ERROR_SYNTAX : 0;
 }

@@ -212,15 +212,13 @@ static const struct {
 	const char *name;
 	bool is_required;
 } members[] = {
-	{"time", true},	     {"sandbox", true},	     {"kind", true},
-	{"verdict", true},   {"would_deny", false},  {"rule", true},
-	{"reason", true},    {"error", false},	     {"host", false},
-	{"port", false},     {"ip", false},	     {"tls", false},
-	{"upstream", false}, {"http", false},	     {"websocket", false},
-	{"bytes", false},    {"secrets", false},     {"secrets_more", false},
-	{"misuse", false},   {"misuse_more", false}, {"scrubbed", false},
-	{"captured", false}, {"dns", false},	     {"packet", false},
-	{"life", false},     {"ms", false},
+	{"time", true},		{"sandbox", true},   {"kind", true},	      {"verdict", true},
+	{"would_deny", false},	{"rule", true},	     {"reason", true},	      {"error", false},
+	{"host", false},	{"port", false},     {"ip", false},	      {"proxy", false},
+	{"tls", false},		{"upstream", false}, {"http", false},	      {"websocket", false},
+	{"bytes", false},	{"secrets", false},  {"secrets_more", false}, {"misuse", false},
+	{"misuse_more", false}, {"scrubbed", false}, {"captured", false},     {"dns", false},
+	{"packet", false},	{"life", false},     {"ms", false},
 };
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };

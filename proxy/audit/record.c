@@ -180,6 +180,8 @@ static void write_destination(struct json *j, const struct audit_record *record,
 		json_number(j, "port", record->port);
 	if (record->ip.ptr)
 		write_slice(j, "ip", record->ip, ADDRESS_BYTES);
+	if (record->proxy_ip.ptr)
+		write_slice(j, "proxy", record->proxy_ip, ADDRESS_BYTES);
 }
 
 static void write_handshake(struct json *j, const struct audit_tls *tls, const struct bounds *b)

@@ -66,9 +66,10 @@ struct audit_record {
 	const char *reason; /* why it was denied; NULL: null */
 	const char *error;  /* allowed, and it failed all the same: why. Left out when NULL */
 
-	struct slice host; /* left out when its ptr is NULL */
-	uint16_t port;	   /* left out when 0 */
-	struct slice ip;   /* that was dialled; left out when its ptr is NULL */
+	struct slice host;     /* left out when its ptr is NULL */
+	uint16_t port;	       /* left out when 0 */
+	struct slice ip;       /* that was dialled; left out when its ptr is NULL */
+	struct slice proxy_ip; /* the same, of the upstream proxy that reached it: "proxy" */
 
 	bool has_tls;
 	struct audit_tls tls; /* the sandbox's leg */

@@ -30,7 +30,10 @@ static void describe_origin(const struct exchange *exchange, struct audit_record
 	if (!exchange->has_origin_facts)
 		return;
 	address_format(&facts->address, address);
-	record->ip = slice_from_text(address);
+	if (facts->by_proxy)
+		record->proxy_ip = slice_from_text(address);
+	else
+		record->ip = slice_from_text(address);
 	record->connect_us = facts->connect_us;
 	record->upstream_reused = facts->reused;
 	if (!facts->tls_version)

@@ -43,6 +43,7 @@ bool origin_pool_offers_h2(const struct origin_pool *pool, enum policy_scheme sc
 /* What is told of a connection in records. */
 struct origin_facts {
 	struct address address;
+	bool by_proxy;		 /* the address is the upstream proxy's */
 	const char *tls_version; /* NULL without TLS */
 	const char *tls_cipher;
 	const char *alpn;

@@ -26,9 +26,9 @@ void origin_connection_close(struct origin_connection *connection)
 	origin_h1_free(connection);
 	origin_h2_free(connection);
 	connection->state = ORIGIN_CLOSED;
-	if (connection->dial)
-		dial_cancel(connection->dial);
-	connection->dial = NULL;
+	if (connection->reach)
+		reach_cancel(connection->reach);
+	connection->reach = NULL;
 	if (connection->has_stream)
 		stream_close(&connection->stream, false);
 	deadline_stop(&connection->deadline);
@@ -47,6 +47,7 @@ void origin_connection_describe(const struct origin_connection *connection, bool
 
 	*facts = (struct origin_facts){
 		.address = connection->address,
+		.by_proxy = connection->by_proxy,
 		.reused = reused,
 		.connect_us = reused ? -1 : connection->connect_us,
 	};
@@ -269,13 +270,13 @@ static void start_tls(struct origin_connection *connection)
 	stream_start_client(&connection->stream, ssl);
 }
 
-static void on_dialled(void *context, const struct dial_result *result)
+static void on_reached(void *context, const struct reach_result *result)
 {
 	struct origin_connection *connection = context;
 
-	connection->dial = NULL;
+	connection->reach = NULL;
 	if (result->error) {
-		char why[DIAL_WHY_BYTES + HOST_TEXT_MAX + 64];
+		char why[REACH_WHY_BYTES + HOST_TEXT_MAX + 64];
 		int status = result->error == ERROR_TIMEOUT  ? 504
 			     : result->error == ERROR_DENIED ? 403
 							     : 502;
@@ -286,6 +287,7 @@ static void on_dialled(void *context, const struct dial_result *result)
 		return;
 	}
 	connection->address = result->address;
+	connection->by_proxy = result->by_proxy;
 	stream_init(&connection->stream, connection->sandbox->engine, result->fd, &events);
 	connection->has_stream = true;
 	connection->sandbox->pool.opened++;
@@ -316,9 +318,9 @@ struct origin_connection *origin_connection_open(struct sandbox *sandbox,
 	connection->is_single = request->upgrade.len > 0;
 	buffer_init_wiped(&connection->h1.received, HTTP_HEAD_MAX_BYTES + ENGINE_READ_BYTES);
 	deadline_init(&connection->deadline, sandbox->engine->loop, too_late);
-	connection->dial = dial_start(sandbox->engine, sandbox->resolver, &connection->host,
-				      connection->port, on_dialled, connection);
-	if (!connection->dial) {
+	connection->reach = reach_start(sandbox, &connection->host, connection->port, on_reached,
+					connection);
+	if (!connection->reach) {
 		free(connection);
 		return NULL;
 	}

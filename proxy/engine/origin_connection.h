@@ -15,10 +15,10 @@
 #define PROXY_ENGINE_ORIGIN_CONNECTION_H
 
 #include "proxy/engine/deadline.h"
-#include "proxy/engine/dial.h"
 #include "proxy/engine/engine.h"
 #include "proxy/engine/exchange.h"
 #include "proxy/engine/origin.h"
+#include "proxy/engine/reach.h"
 #include "proxy/engine/stream.h"
 #include "proxy/http/h1_body.h"
 #include "proxy/http/h1_write.h"
@@ -95,11 +95,12 @@ struct origin_connection {
 	enum policy_scheme scheme;
 	struct host host;
 	uint16_t port;
-	struct dial *dial;
+	struct reach *reach;
 	bool has_stream;
 	struct stream stream;
 	struct deadline deadline;
-	struct address address;
+	struct address address; /* that was dialled: the upstream proxy's if BY_PROXY */
+	bool by_proxy;
 	int64_t started_us;
 	int64_t connect_us;
 	struct list waiters;

@@ -5,7 +5,7 @@ import subprocess
 
 from . import namespaces
 from .namespaces import wait_until
-from .origins import _can_connect
+from .origins import can_connect
 
 MODULES = "/usr/lib/apache2/modules"
 ALWAYS = ("mpm_event", "authz_core", "authz_user", "authn_core", "authn_file", "auth_basic", "alias", "cgid", "env", "mime", "dir",
@@ -41,7 +41,7 @@ class Apache:
                       f"</VirtualHost>\n" for port, tls in hosts))
         self.own(self.root)
         self.process = world.space.spawn(["apache2", "-f", self.dir / "apache.conf", "-DFOREGROUND"])
-        wait_until(_can_connect(world, self.address, 443), what="Apache")
+        wait_until(can_connect(world, self.address, 443), what="Apache")
 
     def own(self, path):
         """Gives PATH and all below it to the user that Apache serves as."""

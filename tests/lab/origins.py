@@ -12,7 +12,7 @@ from . import namespaces
 from .namespaces import wait_until
 
 
-def _can_connect(world, address, port):
+def can_connect(world, address, port):
     def attempt():
         with world.space.entered():
             probe = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
@@ -64,7 +64,7 @@ http {{
 }}
 """)
         self.process = world.space.spawn(["nginx", "-p", self.dir, "-e", self.dir / "error.log", "-c", self.dir / "nginx.conf"])
-        wait_until(_can_connect(world, self.address, port), what="nginx")
+        wait_until(can_connect(world, self.address, port), what="nginx")
 
     def requests(self):
         """What was logged: dicts of request, host, authorization, status, length, protocol, reused."""

@@ -47,7 +47,7 @@ class Grpc(unittest.TestCase):
         cls.log = cls.world.dir / "grpc.log"
         script = Path(origins.__file__).with_name("origin_grpc.py")
         cls.origin = cls.world.space.spawn(["/usr/bin/python3", script, address, *cls.world.pair(HOST), cls.log])
-        wait_until(origins._can_connect(cls.world, address, 443), what="the gRPC server")
+        wait_until(origins.can_connect(cls.world, address, 443), what="the gRPC server")
         cls.box = Sandbox(cls.world, POLICY)
         cls.inside = Puppet(cls.box, env={"KEY": SECRET, "GRPC_DNS_RESOLVER": "native"})
         cls.inside.run(SETUP)

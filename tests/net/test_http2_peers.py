@@ -12,7 +12,7 @@ import h2.events
 
 from lab import h2 as frames, namespaces, processes
 from lab.namespaces import wait_until
-from lab.origins import ByHand, Nginx, Scripted, _can_connect, answer
+from lab.origins import ByHand, Nginx, Scripted, can_connect, answer
 from lab.puppet import Puppet
 from lab.sandbox import SANITIZED, Sandbox
 from lab.world import World
@@ -114,7 +114,7 @@ class NodeOrigin:
         self.address = WORLD.name(host)
         script = Path(frames.__file__).with_name("origin_h2.js")
         self.process = WORLD.space.spawn(["node", script, self.address, *WORLD.pair(host), *arguments])
-        wait_until(_can_connect(WORLD, self.address, 443), what="node")
+        wait_until(can_connect(WORLD, self.address, 443), what="node")
 
     def close(self):
         namespaces.end(self.process)

@@ -47,7 +47,7 @@ class Origin:
         address = world.name(host)
         script = Path(origins.__file__).with_name("origin_body.js")
         self.process = world.space.spawn(["node", script, *world.pair(host), address, "443", self.folder, version])
-        wait_until(origins._can_connect(world, address, 443), 30, what="node")
+        wait_until(origins.can_connect(world, address, 443), 30, what="node")
 
     @property
     def got(self):

@@ -23,7 +23,7 @@ static char *read_document(const char *name)
 
 static const struct schema *const schemas[] = {
 	&policy_schema, &secret_schema,	 &source_schema, &use_schema,
-	&rule_schema,	&network_schema, &audit_schema,
+	&rule_schema,	&network_schema, &proxy_schema,	 &audit_schema,
 };
 
 static void assert_names(const char *document, const char *before, const char *word,

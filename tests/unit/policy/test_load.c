@@ -225,6 +225,46 @@ static void one_fixed_address_is_found(void **state)
 	policy_free(policy);
 }
 
+static bool uses_proxy(const struct policy *policy, const char *text)
+{
+	struct host host;
+
+	assert_int_equal(host_parse(slice_from_text(text), &host), 0);
+	return policy_uses_proxy(policy, &host);
+}
+
+static void the_proxy_has_its_exceptions(void **state)
+{
+	struct policy *policy = fixture_load(
+		"sallyport: 1\nrules: [{allow: [a.example, r.example]}]\n"
+		"secrets: {LOGIN: {from: env}, BOTH: {from: env, use: [{at: a.example, "
+		"slot: header X-A}]}}\n"
+		"network:\n"
+		"  proxy: {at: \"http://P.example:3128/\", login: LOGIN, except: [e.example, "
+		"\"*.w.example\", 8.8.4.4]}\n"
+		"  resolve: {r.example: 8.8.8.8}\n");
+
+	(void)state;
+	assert_string_equal(policy->proxy->host.text, "p.example");
+	assert_int_equal(policy->proxy->port, 3128);
+	assert_ptr_equal(policy->proxy->login, &policy->secrets[0]);
+	assert_true(policy->secrets[0].is_login && policy->secrets[0].is_hidden);
+	assert_false(policy->secrets[1].is_login || policy->secrets[1].is_hidden);
+	assert_true(uses_proxy(policy, "a.example") && uses_proxy(policy, "x.e.example"));
+	assert_true(uses_proxy(policy, "w.example") && uses_proxy(policy, "8.8.8.8"));
+	assert_false(uses_proxy(policy, "e.example") || uses_proxy(policy, "a.b.w.example"));
+	assert_false(uses_proxy(policy, "8.8.4.4") || uses_proxy(policy, "r.example"));
+	policy_free(policy);
+	policy = fixture_load("sallyport: 1\nrules: [{allow: a.example}]\n"
+			      "network: {private: [10.0.0.0/8], proxy: \"10.0.0.1:8080\"}\n");
+	assert_true(uses_proxy(policy, "a.example"));
+	assert_null(policy->proxy->login);
+	policy_free(policy);
+	policy = fixture_load("sallyport: 1\nrules: [{allow: a.example}]\n");
+	assert_false(uses_proxy(policy, "a.example"));
+	policy_free(policy);
+}
+
 static void quotes_do_not_matter(void **state)
 {
 	struct policy *policy = fixture_load("\"sallyport\": '1'\n"
@@ -486,6 +526,39 @@ static const struct {
 	/* Network. */
 	{NETWORK("[]"), "error: \"network\" must be a mapping, not a list"},
 	{NETWORK("{privat: []}"), "did you mean \"private\"?"},
+	{NETWORK("{proxy: []}"), "error: \"proxy\" must be HOST:PORT or a mapping with \"at\""},
+	{NETWORK("{proxy: {}}"), "error: \"proxy\" needs \"at\""},
+	{NETWORK("{proxy: p.example}"), "error: a proxy is given by its host and its port"},
+	{NETWORK("{proxy: p.example:0}"), "error: a proxy is given by its host and its port"},
+	{NETWORK("{proxy: p.example:99999}"), "error: a proxy is given by its host and its port"},
+	{NETWORK("{proxy: \"p_x.example:8080\"}"), "error: a proxy is given by its host"},
+	{NETWORK("{proxy: http://p.example:8080/x}"), "error: a proxy is given by its host"},
+	{NETWORK("{proxy: socks5://p.example:1080}"), "error: a proxy is given by its host"},
+	{NETWORK("{proxy: https://p.example:443}"),
+	 "error: a proxy that is spoken to over TLS is not yet supported"},
+	{NETWORK("{proxy: http://me:secret@p.example:8080}"), "error: a policy holds no password"},
+	{NETWORK("{proxy: 10.0.0.1:8080}"),
+	 ":3:18: error: this address is private (RFC 1918), and no range under \"private\" has it"},
+	{NETWORK("{proxy: 169.254.169.254:80}"),
+	 "error: this address (cloud metadata service) can never be reached"},
+	{NETWORK("{proxy: {at: p.example:8080, login: {env: X}}}"),
+	 "error: \"login\" must be the name of a secret"},
+	{NETWORK("{proxy: {at: p.example:8080, login: me:secret}}"),
+	 "error: this is not the name of a secret"},
+	{NETWORK("{proxy: {at: p.example:8080, login: PROXY_LOGIN}}"),
+	 ":3:46: error: there is no secret PROXY_LOGIN"},
+	{NETWORK("{proxy: {at: p.example:8080, except: x.example}}"),
+	 "error: \"except\" must be a list of hosts"},
+	{NETWORK("{proxy: {at: p.example:8080, except: [\"*\"]}}"),
+	 "error: an exception is a host alone"},
+	{NETWORK("{proxy: {at: p.example:8080, except: [x.example:443]}}"),
+	 "error: an exception is a host alone"},
+	{NETWORK("{proxy: {at: p.example:8080, except: [https://x.example]}}"),
+	 "error: an exception is a host alone"},
+	{NETWORK("{proxy: {at: p.example:8080, except: [x.example/y]}}"),
+	 "error: an exception is a host alone"},
+	{NETWORK("{proxy: {at: p.example:8080, except: [[x]]}}"),
+	 "error: a host is text, not a list"},
 	{NETWORK("{private: 10.0.0.0/8}"), "error: \"private\" must be a list of address ranges"},
 	{NETWORK("{private: [[x]]}"), "error: a range is text, not a list"},
 	{NETWORK("{private: [x]}"), "error: this is not an address or a range of addresses"},
@@ -727,6 +800,7 @@ int main(void)
 		cmocka_unit_test(what_comes_back_is_scrubbed_unless_it_is_said),
 		cmocka_unit_test(fields_are_set_from_secrets),
 		cmocka_unit_test(one_fixed_address_is_found),
+		cmocka_unit_test(the_proxy_has_its_exceptions),
 		cmocka_unit_test(quotes_do_not_matter),
 		cmocka_unit_test(what_is_missing_denies),
 		cmocka_unit_test(mistakes_are_told),

@@ -99,7 +99,7 @@ static void every_row_is_in_it(void **state)
 {
 	static const struct schema *const schemas[] = {
 		&policy_schema, &secret_schema,	 &source_schema, &use_schema,
-		&rule_schema,	&network_schema, &audit_schema,
+		&rule_schema,	&network_schema, &proxy_schema,	 &audit_schema,
 	};
 	json_t *root = parse();
 	size_t rows = 0;

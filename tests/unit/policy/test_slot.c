@@ -278,6 +278,15 @@ static void a_secret_is_checked_for_all_its_places(void **state)
 	assert_int_equal(slot_check_secret(&secret, value, &where, &why), ERROR_SYNTAX);
 	assert_string_equal(where.ptr, "a field that a rule sets");
 	assert_string_equal(why, "the value of a field must be ASCII");
+	secret.is_set = false;
+	secret.is_login = true;
+	assert_int_equal(slot_check_secret(&secret, value, &where, &why), ERROR_SYNTAX);
+	assert_string_equal(where.ptr, "login of the upstream proxy");
+	assert_string_equal(why, "the value is not of the form user:password");
+	value = SLICE_LITERAL("me:p\xc3\xa4th/x:y");
+	assert_int_equal(slot_check_secret(&secret, value, &where, &why), 0);
+	value = SLICE_LITERAL("me:pass\nword");
+	assert_int_equal(slot_check_secret(&secret, value, &where, &why), ERROR_SYNTAX);
 }
 
 int main(void)
