@@ -104,14 +104,14 @@ SSL *tls_downstream_session(struct tls_downstream *downstream, const struct host
 		return NULL;
 	}
 	bio = tls_transport_bio(transport);
-	if (!bio || !SSL_use_certificate(ssl, leaf) || !bind_to_name(ssl, host)) {
+	if (!bio || !SSL_use_certificate(ssl, leaf) || !bind_to_name(ssl, host) ||
+	    !SSL_set_app_data(ssl, (void *)(uintptr_t)protocols)) {
 		BIO_free(bio);
 		X509_free(leaf);
 		SSL_free(ssl);
 		return NULL;
 	}
 	X509_free(leaf);
-	SSL_set_app_data(ssl, (void *)(uintptr_t)protocols);
 	SSL_set_bio(ssl, bio, bio);
 	SSL_set_accept_state(ssl);
 	return ssl;

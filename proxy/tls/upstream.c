@@ -292,15 +292,15 @@ SSL *tls_upstream_session(struct tls_upstream *upstream, const struct host *host
 	SSL *ssl = SSL_new(upstream->context);
 	BIO *bio = tls_transport_bio(transport);
 
-	if (!ssl || !bio || !set_peer(ssl, host) || !set_key(upstream, ssl, host, port)) {
+	if (!ssl || !bio || !set_peer(ssl, host) || !set_key(upstream, ssl, host, port) ||
+	    /* 0 is success. */
+	    (!offer_h2 && SSL_set_alpn_protos(ssl, alpn_http11, sizeof(alpn_http11) - 1))) {
 		BIO_free(bio);
 		if (ssl)
 			tls_end_session(ssl, false);
 		return NULL;
 	}
 	SSL_set_bio(ssl, bio, bio);
-	if (!offer_h2)
-		SSL_set_alpn_protos(ssl, alpn_http11, sizeof(alpn_http11) - 1);
 	SSL_set_connect_state(ssl);
 	return ssl;
 }
