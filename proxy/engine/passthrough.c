@@ -35,6 +35,7 @@ struct passthrough {
 	struct grave grave;
 	struct list node;
 	struct sandbox *sandbox;
+	enum audit_kind kind;
 	struct client_facts facts;
 	struct dial *dial;
 	struct deadline deadline;
@@ -44,7 +45,8 @@ struct passthrough {
 	int origin_fd;
 	struct direction up;
 	struct direction down;
-	struct buffer hello; /* read from the client before it was decided to pass it on */
+	struct buffer hello; /* read from the client before it was decided to pass it on; of tcp
+				nothing */
 	struct address address;
 	int64_t started_us;
 	int64_t time_us;
@@ -66,14 +68,14 @@ static void write_record(struct passthrough *pass, bool allow, const char *text)
 	/* There may be room by now. */
 	if (!pass->reserved && !sandbox_reserve_record(sandbox))
 		return;
-	audit_record_init(&record, AUDIT_TLS, sandbox->id);
+	audit_record_init(&record, pass->kind, sandbox->id);
 	record.time_us = pass->time_us;
 	record.allow = allow;
 	record.reason = allow ? NULL : text;
 	record.error = allow ? text : NULL;
 	record.host = host_slice(&pass->facts.host);
 	record.port = pass->facts.port;
-	record.has_tls = true;
+	record.has_tls = pass->kind == AUDIT_TLS;
 	record.tls.sni = host_slice(&pass->facts.sni);
 	if (pass->facts.refusal.rule)
 		record.rule = (int)pass->facts.refusal.rule->index;
@@ -231,6 +233,8 @@ static int start_directions(struct passthrough *pass)
 		rc = open_direction(&pass->down, pass->origin_fd, pass->client_fd);
 	if (rc < 0)
 		return rc;
+	if (hello.len == 0)
+		return 0;
 	/* A new connection has room for this much. */
 	sent = send(pass->origin_fd, hello.ptr, hello.len, MSG_NOSIGNAL);
 	if (sent < 0)
@@ -268,10 +272,11 @@ static void on_dialled(void *context, const struct dial_result *result)
 	deadline_set(&pass->deadline, TIMEOUT_PASSTHROUGH);
 }
 
-static void init(struct passthrough *pass, struct sandbox *sandbox, int fd,
+static void init(struct passthrough *pass, struct sandbox *sandbox, int fd, enum audit_kind kind,
 		 const struct client_facts *facts)
 {
 	pass->sandbox = sandbox;
+	pass->kind = kind;
 	pass->facts = *facts;
 	pass->client_fd = fd;
 	pass->origin_fd = -1;
@@ -288,8 +293,8 @@ static void init(struct passthrough *pass, struct sandbox *sandbox, int fd,
 	sandbox->client_count++;
 }
 
-void passthrough_start(struct sandbox *sandbox, int fd, const struct client_facts *facts,
-		       struct slice received, bool reserved)
+void passthrough_start(struct sandbox *sandbox, int fd, enum audit_kind kind,
+		       const struct client_facts *facts, struct slice received, bool reserved)
 {
 	struct passthrough *pass = calloc(1, sizeof(*pass));
 
@@ -299,7 +304,7 @@ void passthrough_start(struct sandbox *sandbox, int fd, const struct client_fact
 		close(fd);
 		return;
 	}
-	init(pass, sandbox, fd, facts);
+	init(pass, sandbox, fd, kind, facts);
 	pass->reserved = reserved;
 	if (buffer_append(&pass->hello, received) < 0) {
 		end(pass, true, "out of memory", true);
