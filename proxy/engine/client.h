@@ -121,8 +121,9 @@ bool client_relay(struct client *client);
  * (empty: in which it has sent nothing), and says what would let it through. */
 void client_refuse_unknown(struct client *client, struct slice received);
 
-/* A denial of the TLS connection, by what it is known for. */
-void client_name_refusal(struct client_facts *facts);
+/* Whether a TLS connection to PORT is known to hold no HTTP, in which a denial of it could be told.
+ * Then REASON, the denial's, is told to be for that. */
+bool client_is_dns_over_tls(uint16_t port, const char *reason, char out[POLICY_REASON_BYTES]);
 
 /* Refuses the connection by a record and a reset. */
 void client_refuse(struct client *client, enum audit_kind kind, const char *reason);

@@ -104,16 +104,13 @@ void client_refuse_unknown(struct client *client, struct slice received)
 	client_refuse(client, AUDIT_TCP, reason);
 }
 
-void client_name_refusal(struct client_facts *facts)
+bool client_is_dns_over_tls(uint16_t port, const char *reason, char out[POLICY_REASON_BYTES])
 {
-	char reason[POLICY_REASON_BYTES];
-
-	if (facts->port != PORT_DNS_OVER_TLS)
-		return;
-	snprintf(reason, sizeof(reason), "DNS over TLS, by which names would leave unseen: %s",
-		 facts->refusal.reason);
-	memcpy(facts->refusal.text, reason, sizeof(reason));
-	facts->refusal.reason = facts->refusal.text;
+	if (port != PORT_DNS_OVER_TLS)
+		return false;
+	snprintf(out, POLICY_REASON_BYTES, "DNS over TLS, by which names would leave unseen: %s",
+		 reason);
+	return true;
 }
 
 void client_pass(struct client *client, enum audit_kind kind, struct slice received)
