@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
 
-enum { SPLICE_BYTES = 256 << 10, SPLICES_A_TURN = 4 };
+enum { SPLICE_BYTES = 256 << 10, SPLICES_A_TURN = 4, WHY_BYTES = 128 };
 
 /* One direction: from one socket through a pipe to the other. */
 struct direction {
@@ -129,8 +130,9 @@ static void too_late(struct deadline *deadline)
 	    "no byte was passed in either direction for too long", true);
 }
 
-/* Moves what can be moved. 0, or a negated errno when the connection is broken. */
-static int move(struct direction *direction)
+/* Moves what can be moved. 0, or a negated errno when the connection is broken, with BROKEN set to
+ * its socket. */
+static int move(struct direction *direction, int *broken)
 {
 	for (int i = 0; i < SPLICES_A_TURN && !direction->done; i++) {
 		ssize_t got;
@@ -138,6 +140,7 @@ static int move(struct direction *direction)
 		if (!direction->ended && direction->in_pipe < SPLICE_BYTES) {
 			got = splice(direction->from, NULL, direction->pipe_write, NULL,
 				     SPLICE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+			*broken = direction->from;
 			if (got < 0 && errno != EAGAIN)
 				return -errno;
 			direction->ended = got == 0;
@@ -150,6 +153,7 @@ static int move(struct direction *direction)
 		}
 		got = splice(direction->pipe_read, NULL, direction->to, NULL, direction->in_pipe,
 			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		*broken = direction->to;
 		if (got < 0)
 			return errno == EAGAIN ? 0 : -errno;
 		direction->in_pipe -= (size_t)got;
@@ -176,12 +180,24 @@ static void set_events(struct ev_loop *loop, struct ev_io *io, const struct dire
 	ev_io_start(loop, io);
 }
 
+static void end_broken(struct passthrough *pass, int broken, int error)
+{
+	char text[WHY_BYTES];
+
+	snprintf(text, sizeof(text), "the connection with the %s broke: %s",
+		 broken == pass->client_fd ? "client" : "origin", strerror(-error));
+	end(pass, true, text, true);
+}
+
 static void pump(struct passthrough *pass)
 {
 	struct ev_loop *loop = pass->sandbox->engine->loop;
+	int broken, error = move(&pass->up, &broken);
 
-	if (move(&pass->up) < 0 || move(&pass->down) < 0) {
-		end(pass, true, NULL, true);
+	if (error == 0)
+		error = move(&pass->down, &broken);
+	if (error < 0) {
+		end_broken(pass, broken, error);
 		return;
 	}
 	if (pass->up.done && pass->down.done) {

@@ -212,11 +212,14 @@ result = digest.hexdigest(), sent.hexdigest()
         client, origin = self.open()
         origin.close("reset")
         self.assertEqual(client.to_end()[1], "reset")
-        self.assertEqual(self.record()["verdict"], "allow")
+        record = self.record()
+        self.assertEqual((record["verdict"], record["error"]), ("allow", "the connection with the origin broke: Connection reset by peer"))
+        self.setUp()
         client, origin = self.open()
         client.reset()
         with self.assertRaises(ConnectionResetError):
             origin.recv()
+        self.assertEqual(self.record()["error"], "the connection with the client broke: Connection reset by peer")
 
     def test_one_side_that_does_not_read_stops_the_other_and_no_more(self):
         client, origin = self.open()
