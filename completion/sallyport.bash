@@ -44,7 +44,7 @@ _sallyport()
 		elif [[ $current == -* ]] && [ "${COMP_WORDS[2]}" = check ]; then
 			mapfile -t COMPREPLY < <(compgen -W "--help" -- "$current")
 		elif [ "${COMP_WORDS[2]}" = explain ] && [ "$previous" != -p ] && [ "$previous" != --policy ]; then
-			mapfile -t COMPREPLY < <(compgen -W "-p --policy --help GET HEAD POST PUT PATCH DELETE OPTIONS" -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "-p --policy --help GET HEAD POST PUT PATCH DELETE OPTIONS tcp:// udp://" -- "$current")
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		fi

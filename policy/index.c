@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/list.h"
+#include "policy/range.h"
 
 static void list_start(struct index_list *list)
 {
@@ -15,6 +16,7 @@ void host_index_init(struct host_index *index)
 	map_init(&index->exact);
 	map_init(&index->below);
 	list_start(&index->any);
+	list_start(&index->ranges);
 }
 
 void host_index_free(struct host_index *index)
@@ -60,6 +62,8 @@ static struct index_list *list_of(struct host_index *index, struct arena *arena,
 
 	if (target->any_host)
 		return &index->any;
+	if (target->is_range)
+		return &index->ranges;
 	if (!target->wildcard)
 		return make_list(&index->exact, arena, name);
 	index->depths[labels / 64] |= UINT64_C(1) << labels % 64;
@@ -102,6 +106,21 @@ static void add_wildcards(struct index_cursor *cursor, const struct host_index *
 	}
 }
 
+/* Moves on to the next range from ENTRY on that takes the cursor's in. */
+static void seek_range(struct index_cursor *cursor, const struct index_entry *entry)
+{
+	while (entry && !range_is_within(&cursor->within, &entry->target->range))
+		entry = entry->next;
+	cursor->range = entry;
+}
+
+static void add_ranges(struct index_cursor *cursor, const struct host_index *index,
+		       const struct policy_cidr *within)
+{
+	cursor->within = *within;
+	seek_range(cursor, index->ranges.first);
+}
+
 void index_find(const struct host_index *index, const struct host *host,
 		struct index_cursor *cursor)
 {
@@ -109,8 +128,14 @@ void index_find(const struct host_index *index, const struct host *host,
 	struct slice parent = slice_from(name, slice_find_char(name, '.') + 1);
 
 	cursor->count = 0;
+	cursor->range = NULL;
 	add_list(cursor, &index->any);
 	add_list(cursor, find_list(&index->exact, name));
+	if (host->kind != HOST_NAME && index->ranges.first) {
+		struct policy_cidr address = range_of_host(host);
+
+		add_ranges(cursor, index, &address);
+	}
 	if (host->kind == HOST_NAME && index->below.count > 0)
 		add_wildcards(cursor, index, parent, count_labels(name) - 1);
 }
@@ -120,26 +145,36 @@ void index_find_covering(const struct host_index *index, const struct policy_tar
 {
 	struct slice name = host_slice(&target->host);
 
-	if (!target->any_host && !target->wildcard) {
+	if (!target->any_host && !target->wildcard && !target->is_range) {
 		index_find(index, &target->host, cursor);
 		return;
 	}
 	cursor->count = 0;
+	cursor->range = NULL;
 	add_list(cursor, &index->any);
+	if (target->is_range)
+		add_ranges(cursor, index, &target->range);
 	if (target->wildcard)
 		add_wildcards(cursor, index, name, count_labels(name));
 }
 
 const struct index_entry *index_next(struct index_cursor *cursor)
 {
-	const struct index_entry *entry;
+	const struct index_entry *entry = cursor->range;
 	size_t nearest = 0;
 
-	if (cursor->count == 0)
-		return NULL;
+	if (cursor->count == 0) {
+		if (entry)
+			seek_range(cursor, entry->next);
+		return entry;
+	}
 	for (size_t i = 1; i < cursor->count; i++) {
 		if (cursor->lists[i]->order < cursor->lists[nearest]->order)
 			nearest = i;
+	}
+	if (entry && entry->order < cursor->lists[nearest]->order) {
+		seek_range(cursor, entry->next);
+		return entry;
 	}
 	entry = cursor->lists[nearest];
 	cursor->lists[nearest] = entry->next;

@@ -2,8 +2,9 @@
  * The index from hosts to the targets that name them: what makes a verdict cost by the host, not by
  * the policy. Each exact name, and each name below which a wildcard reaches, has the list of its
  * targets in the order of the file. A look-up takes the lists of the host itself, of each of its
- * parents at a depth where some wildcard is, and of "*", and merges them by that order. Nothing is
- * allocated by a look-up.
+ * parents at a depth where some wildcard is, and of "*", and merges them by that order. Of an
+ * address all ranges are looked at, which are few (POLICY_RANGES_MAX). Nothing is allocated by a
+ * look-up.
  */
 #ifndef POLICY_INDEX_H
 #define POLICY_INDEX_H
@@ -31,6 +32,7 @@ struct host_index {
 	struct map exact;
 	struct map below; /* wildcards, by what is behind the star */
 	struct index_list any;
+	struct index_list ranges;
 	uint64_t depths[HOST_LABELS_MAX / 64 + 1]; /* numbers of labels that BELOW has */
 	size_t count;
 };
@@ -47,6 +49,8 @@ int host_index_add(struct host_index *index, struct arena *arena,
 struct index_cursor {
 	const struct index_entry *lists[HOST_LABELS_MAX + 2]; /* what is left of each */
 	size_t count;
+	const struct index_entry *range; /* the next one that takes WITHIN in */
+	struct policy_cidr within;
 };
 
 /* Starts over the targets whose host is HOST or takes it in. "*" takes in addresses only where the

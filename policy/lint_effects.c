@@ -1,5 +1,6 @@
 #include "policy/lint.h"
 #include "policy/methods.h"
+#include "policy/target.h"
 
 static bool is_for(const struct policy_use *use, const struct policy_rule *rule,
 		   const struct policy_target *target)
@@ -108,8 +109,9 @@ static void check_passed(struct lint *lint, const struct policy_target *wildcard
 		for (size_t j = 0; j < other->target_count && lint_may_compare(lint); j++) {
 			const struct policy_target *target = &other->targets[j];
 
-			if (!other->allow || target->scheme != POLICY_TLS ||
-			    target->port != wildcard->port || !lint_is_inside(target, wildcard))
+			if (!other->allow || !target_is_unopened(target) ||
+			    target->scheme == POLICY_UDP || target->port != wildcard->port ||
+			    !lint_is_inside(target, wildcard))
 				continue;
 			loader_warn(lint->loader, wildcard->place, NULL,
 				    "%s passes some of these hosts through unopened, where no "

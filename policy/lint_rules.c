@@ -1,5 +1,7 @@
 #include "policy/lint.h"
 
+#include <stdio.h>
+
 #include "policy/methods.h"
 #include "policy/range.h"
 #include "policy/target.h"
@@ -11,12 +13,14 @@ enum effect {
 	EFFECT_COVERS,	 /* whatever the later one matches, the earlier one decides */
 	EFFECT_TOO_LATE, /* the later one denies what is allowed already */
 	EFFECT_UNOPENED, /* the earlier one is about the connection, before there are requests */
-	EFFECT_OPENED,	 /* the earlier one has the connection opened that the later would pass */
+	EFFECT_OPENED,	 /* the earlier one looks into the connection that the later would pass */
 };
 
-static bool is_tls(const struct policy_target *target)
+/* Whether one of the two is of SCHEME. */
+static bool is_of(enum policy_scheme scheme, const struct index_entry *a,
+		  const struct index_entry *b)
 {
-	return target->scheme == POLICY_TLS;
+	return a->target->scheme == scheme || b->target->scheme == scheme;
 }
 
 /* Whether EARLIER decides at every scheme and port of LATER; of a LATER without a scheme, which is
@@ -51,7 +55,8 @@ static bool share_requests(const struct policy_rule *a, const struct policy_targ
 static bool same_hosts(const struct policy_target *a, const struct policy_target *b)
 {
 	return a->any_host == b->any_host && a->wildcard == b->wildcard &&
-	       host_equal(&a->host, &b->host);
+	       a->is_range == b->is_range && host_equal(&a->host, &b->host) &&
+	       a->range.prefix_bits == b->range.prefix_bits;
 }
 
 /* Both decide about requests. */
@@ -86,10 +91,10 @@ static bool takes_everything(const struct policy_rule *rule, const struct policy
 	return target->path.matches_all && methods_cover(&rule->methods, !rule->allow, &unwritten);
 }
 
-/* LATER is a tls:// target, and EARLIER has connections opened or denies them. A tls:// denial is
- * one of requests too, where connections are open. */
-static enum effect effect_on_later_tls(const struct index_entry *earlier,
-				       const struct index_entry *later)
+/* LATER is a tls:// or tcp:// target, and EARLIER looks further into connections than that, or
+ * denies them. The denial of a connection is one of requests too, where connections are open. */
+static enum effect effect_of_inside(const struct index_entry *earlier,
+				    const struct index_entry *later)
 {
 	const struct policy_rule *e = earlier->owner, *l = later->owner;
 	bool everything = takes_everything(e, earlier->target);
@@ -101,24 +106,65 @@ static enum effect effect_on_later_tls(const struct index_entry *earlier,
 	return everything && e->allow ? EFFECT_TOO_LATE : EFFECT_NONE;
 }
 
-/* One or both decide about connections (tls://): the first that names the host does. */
+/* LATER denies every port of a scheme, and EARLIER is about another one. */
+static enum effect effect_on_other_port(const struct index_entry *earlier,
+					const struct index_entry *later)
+{
+	const struct policy_rule *e = earlier->owner, *l = later->owner;
+	const struct policy_target *l_target = later->target;
+	bool every_port = l_target->any_port && !l_target->any_scheme;
+
+	/* An exception that stands before its wider denial is how it is meant. */
+	return every_port && e->allow && !l->allow && !same_hosts(earlier->target, l_target)
+		       ? EFFECT_PART
+		       : EFFECT_NONE;
+}
+
+static bool has_port(const struct policy_target *earlier, const struct policy_target *later)
+{
+	return earlier->any_port || earlier->port == later->port;
+}
+
+/* One or both decide about connections (tls://, tcp://): the first that names the host does. */
 static enum effect effect_on_connections(const struct index_entry *earlier,
 					 const struct index_entry *later)
 {
 	const struct policy_rule *e = earlier->owner, *l = later->owner;
 	const struct policy_target *e_target = earlier->target, *l_target = later->target;
 
-	if (!e_target->any_port && e_target->port != l_target->port)
+	if (!has_port(e_target, l_target))
+		return effect_on_other_port(earlier, later);
+	if (!is_of(POLICY_TCP, earlier, later) && is_of(POLICY_HTTP, earlier, later))
 		return EFFECT_NONE;
-	if (e_target->scheme == POLICY_HTTP || l_target->scheme == POLICY_HTTP)
-		return EFFECT_NONE;
-	if (!is_tls(e_target))
-		return effect_on_later_tls(earlier, later);
-	if (is_tls(l_target))
+	if (!target_is_unopened(e_target) ||
+	    (e_target->scheme == POLICY_TLS && l_target->scheme == POLICY_TCP))
+		return effect_of_inside(earlier, later);
+	if (target_is_unopened(l_target))
 		return e->allow && !l->allow ? EFFECT_TOO_LATE : EFFECT_COVERS;
 	if (l_target->any_scheme)
 		return e->allow ? EFFECT_TOO_LATE : EFFECT_NONE;
 	return EFFECT_UNOPENED;
+}
+
+static bool is_about_datagrams(const struct index_entry *entry)
+{
+	return entry->target->scheme == POLICY_UDP ||
+	       (entry->target->any_scheme && takes_everything(entry->owner, entry->target));
+}
+
+/* One or both are of udp. */
+static enum effect effect_on_datagrams(const struct index_entry *earlier,
+				       const struct index_entry *later)
+{
+	const struct policy_rule *e = earlier->owner, *l = later->owner;
+
+	if (!is_about_datagrams(earlier) || !is_about_datagrams(later))
+		return EFFECT_NONE;
+	if (!has_port(earlier->target, later->target))
+		return effect_on_other_port(earlier, later);
+	if (!later->target->any_scheme)
+		return e->allow && !l->allow ? EFFECT_TOO_LATE : EFFECT_COVERS;
+	return e->allow && !same_hosts(earlier->target, later->target) ? EFFECT_PART : EFFECT_NONE;
 }
 
 static enum effect effect_of(const struct index_entry *earlier, const struct index_entry *later)
@@ -129,7 +175,9 @@ static enum effect effect_of(const struct index_entry *earlier, const struct ind
 
 	if (names_only && later->target->host.kind != HOST_NAME)
 		return EFFECT_NONE;
-	if (is_tls(earlier->target) || is_tls(later->target))
+	if (is_of(POLICY_UDP, earlier, later))
+		effect = effect_on_datagrams(earlier, later);
+	else if (is_of(POLICY_TLS, earlier, later) || is_of(POLICY_TCP, earlier, later))
 		effect = effect_on_connections(earlier, later);
 	else
 		effect = effect_on_requests(earlier, later);
@@ -153,6 +201,7 @@ static void report_covered(struct lint *lint, const struct index_entry *earlier,
 	const char *name = lint_name_rule(lint, rule, &target->place);
 	const char *does = rule->allow ? "allows" : "denies";
 	struct slice text = loader_shown(earlier->target->text);
+	char hint[40];
 
 	if (!same_file && !rule->allow)
 		return;
@@ -169,10 +218,12 @@ static void report_covered(struct lint *lint, const struct index_entry *earlier,
 		     name, rule->allow ? "passes through" : "denies", SLICE_ARGS(text));
 		return;
 	case EFFECT_OPENED:
-		TELL(target->place, "put the tls:// rule before it",
-		     "this never matches: %s names \"%.*s\", so that the "
-		     "connection is opened",
-		     name, SLICE_ARGS(text));
+		snprintf(hint, sizeof(hint), "put the %s:// rule before it",
+			 policy_scheme_name(target->scheme));
+		TELL(target->place, hint, "this never matches: %s names \"%.*s\", so that %s", name,
+		     SLICE_ARGS(text),
+		     earlier->target->scheme == POLICY_TLS ? "nothing but TLS passes"
+							   : "the connection is opened");
 		return;
 	default:
 		TELL(target->place, "the first rule that matches decides",
@@ -192,16 +243,26 @@ static void warn_of_part(struct lint *lint, const struct index_entry *earlier,
 		    SLICE_ARGS(loader_shown(earlier->target->text)));
 }
 
-/* Whether ENTRY has the connections opened that a tls:// rule behind it would decide on, for a host
- * that TARGET is about. */
-static bool opens(const struct index_entry *entry, const struct policy_target *target)
+/* Whether ENTRY has the connections looked into that a rule of the scheme PASSING, tls or tcp,
+ * behind it would decide on, for a host that TARGET is about. */
+static bool opens(const struct index_entry *entry, const struct policy_target *target,
+		  enum policy_scheme passing)
 {
-	return !is_tls(entry->target) &&
-	       matcher_names(entry, POLICY_HTTPS, &target->host, target->port);
+	const struct host *host = &target->host;
+
+	if (target_is_flow(entry->target))
+		return false;
+	if (passing == POLICY_TCP)
+		return matcher_names(entry, POLICY_HTTPS, host, target->port) ||
+		       matcher_names(entry, POLICY_HTTP, host, target->port) ||
+		       matcher_names(entry, POLICY_TLS, host, target->port);
+	return entry->target->scheme != POLICY_TLS &&
+	       matcher_names(entry, POLICY_HTTPS, host, target->port);
 }
 
 /* Whether a rule for some of the hosts of a wildcard does, before the one at ORDER. */
-static bool opens_inside(struct lint *lint, const struct policy_target *wildcard, size_t order)
+static bool opens_inside(struct lint *lint, const struct policy_target *wildcard, size_t order,
+			 enum policy_scheme passing)
 {
 	struct index_entry entry = {0};
 
@@ -212,7 +273,7 @@ static bool opens_inside(struct lint *lint, const struct policy_target *wildcard
 			if (entry.order < order && !lint_may_compare(lint))
 				return true;
 			if (entry.order < order && lint_is_inside(entry.target, wildcard) &&
-			    opens(&entry, wildcard))
+			    opens(&entry, wildcard, passing))
 				return true;
 		}
 	}
@@ -226,17 +287,19 @@ static bool is_open_before(struct lint *lint, const struct index_entry *later,
 {
 	const struct policy_rule *e = earlier->owner, *l = later->owner;
 	bool several = later->target->wildcard || later->target->any_host;
+	enum policy_scheme passing = earlier->target->scheme;
 
-	if (!is_tls(earlier->target) || !e->allow || (is_tls(later->target) && l->allow))
+	if ((passing != POLICY_TLS && passing != POLICY_TCP) || !e->allow ||
+	    (target_is_unopened(later->target) && l->allow))
 		return false;
-	return opened || (several && opens_inside(lint, later->target, earlier->order));
+	return opened || (several && opens_inside(lint, later->target, earlier->order, passing));
 }
 
 static void check_target(struct lint *lint, const struct index_entry *later)
 {
 	const struct index_entry *earlier, *part = NULL;
 	struct index_cursor cursor;
-	bool opened = false;
+	bool opened[POLICY_SCHEME_COUNT] = {false};
 
 	index_find_covering(&lint->matcher->rules, later->target, &cursor);
 	while ((earlier = index_next(&cursor)) && earlier->order < later->order) {
@@ -246,11 +309,13 @@ static void check_target(struct lint *lint, const struct index_entry *later)
 			return;
 		if (effect == EFFECT_PART && !part)
 			part = earlier;
-		if (effect > EFFECT_PART && !is_open_before(lint, later, earlier, opened)) {
+		if (effect > EFFECT_PART &&
+		    !is_open_before(lint, later, earlier, opened[earlier->target->scheme])) {
 			report_covered(lint, earlier, later->target, effect);
 			return;
 		}
-		opened = opened || opens(earlier, later->target);
+		opened[POLICY_TLS] |= opens(earlier, later->target, POLICY_TLS);
+		opened[POLICY_TCP] |= opens(earlier, later->target, POLICY_TCP);
 	}
 	if (part)
 		warn_of_part(lint, part, later->target);
@@ -267,6 +332,7 @@ static void check_dialable(struct lint *lint, const struct policy_target *target
 	const struct host *host = &target->host;
 	enum special_standing standing;
 	const char *what;
+	bool listed;
 
 	if (target->any_host)
 		return;
@@ -276,14 +342,24 @@ static void check_dialable(struct lint *lint, const struct policy_target *target
 				      "\"localhost\" is the sandbox itself, not a host to reach");
 		return;
 	}
-	standing = range_of_address(host, &what);
+	if (target->is_range) {
+		standing = range_of_cidr(&target->range, &what);
+		listed = range_is_listed_in_part(lint->policy, &target->range);
+	} else {
+		standing = range_of_address(host, &what);
+		listed = range_is_listed(lint->policy, host);
+	}
 	if (standing >= SPECIAL_NEVER)
 		loader_report(lint->loader, target->place, NULL,
-			      "this address (%s) can never be reached", what);
-	else if (standing == SPECIAL_LISTED && !range_is_listed(lint->policy, host))
+			      "this %s (%s) can never be reached",
+			      target->is_range ? "range" : "address", what);
+	else if (standing == SPECIAL_LISTED && !listed)
 		loader_report(lint->loader, target->place,
-			      "list its range under \"private\" in \"network\"",
-			      "this address is %s, and no range under \"private\" has it", what);
+			      target->is_range ? "list it, or a part of it, under \"private\" in "
+						 "\"network\""
+					       : "list its range under \"private\" in \"network\"",
+			      "this %s is %s, and no range under \"private\" has it",
+			      target->is_range ? "range" : "address", what);
 }
 
 void lint_rules(struct lint *lint)

@@ -9,7 +9,8 @@ struct reach {
 	bool request;			  /* and a path and method of the use */
 	const struct policy_rule *closed; /* a denial that leaves nothing for later rules */
 	bool opened; /* a rule about requests was met first, so that connections are opened */
-	const struct policy_rule *unopened; /* the tls:// rule that passes all of it through */
+	const struct policy_rule *unopened; /* the tls:// or tcp:// rule that passes all of it
+					       through */
 	const struct policy_rule *part;	    /* or some of it */
 	const struct policy_rule *silent;   /* allows the request, but no WebSocket */
 	const struct policy_rule *bare;	    /* allows it, and takes all credentials out */
@@ -47,8 +48,8 @@ static void look_at_covering(struct reach *reach, const struct policy_use *use,
 
 	if (reach->closed || reach->unopened)
 		return;
-	if (matcher_names(entry, POLICY_TLS, &use->at.host, port) &&
-	    !matcher_names(entry, POLICY_HTTPS, &use->at.host, port)) {
+	if (target_is_unopened(entry->target) && entry->target->scheme != POLICY_UDP &&
+	    matcher_names(entry, entry->target->scheme, &use->at.host, port)) {
 		if (!reach->opened && rule->allow)
 			reach->unopened = rule;
 		reach->closed = rule->allow ? NULL : rule;
@@ -72,7 +73,7 @@ static void look_at_inner(struct reach *reach, const struct policy_use *use,
 
 	if (!rule->allow || target->port != use->at.port)
 		return;
-	if (target->scheme == POLICY_TLS && !reach->part)
+	if ((target->scheme == POLICY_TLS || target->scheme == POLICY_TCP) && !reach->part)
 		reach->part = rule;
 	if (target->scheme == POLICY_HTTPS)
 		look_at_requests(reach, use, rule, target);

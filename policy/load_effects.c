@@ -4,13 +4,13 @@
 #include "policy/load_target.h"
 #include "policy/methods.h"
 
-static bool has_scheme(const struct policy_rule *rule, enum policy_scheme scheme)
+static const struct policy_target *find_unopened(const struct policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->target_count; i++) {
-		if (rule->targets[i].scheme == scheme)
-			return true;
+		if (target_is_unopened(&rule->targets[i]))
+			return &rule->targets[i];
 	}
-	return false;
+	return NULL;
 }
 
 /* A denial does nothing but deny, and what is not opened cannot be told apart or changed. Whether
@@ -18,14 +18,16 @@ static bool has_scheme(const struct policy_rule *rule, enum policy_scheme scheme
 static bool belongs(struct loader *loader, const struct yaml_node *key,
 		    const struct policy_rule *rule, const char *on_denial)
 {
+	const struct policy_target *unopened = find_unopened(rule);
+
 	if (!rule->allow) {
 		loader_report(loader, key->place, "remove the key", "%s", on_denial);
 		return false;
 	}
-	if (has_scheme(rule, POLICY_TLS)) {
+	if (unopened) {
 		loader_report(loader, key->place, "the connection must be opened: use https://",
-			      "\"%s\" has no effect on a tls:// target, as it is not looked into",
-			      key->text.ptr);
+			      "\"%s\" has no effect on a %s:// target, as it is not looked into",
+			      key->text.ptr, policy_scheme_name(unopened->scheme));
 		return false;
 	}
 	return true;

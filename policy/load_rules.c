@@ -79,8 +79,8 @@ static void choose_credentials(unsigned int choice, void *into)
 
 static const struct schema_row rows[] = {
 	{"allow", SCHEMA_TEXT | SCHEMA_LIST, false, "a target or a list of targets",
-	 "what may be reached: [SCHEME://]HOST[:PORT][/PATH]", .read = read_allow,
-	 .values = SCHEMA_TEXT, .least = 1, .pattern = TARGET_PATTERN},
+	 "what may be reached: [SCHEME://]HOST[:PORT][/PATH], or tcp://HOST:PORT, udp://HOST:PORT",
+	 .read = read_allow, .values = SCHEMA_TEXT, .least = 1, .pattern = TARGET_PATTERN},
 	{"deny", SCHEMA_TEXT | SCHEMA_LIST, false, "a target or a list of targets",
 	 "what may not be reached, in every scheme and at every port unless it says one",
 	 .read = read_deny, .values = SCHEMA_TEXT, .least = 1, .pattern = TARGET_PATTERN},
@@ -114,7 +114,7 @@ const struct schema rule_schema = {"a rule", rows, sizeof(rows) / sizeof(rows[0]
 
 static bool is_too_wide(enum target_width width)
 {
-	return width == TARGET_SUFFIX || width == TARGET_EVERYTHING;
+	return width == TARGET_SUFFIX || width == TARGET_RANGE || width == TARGET_EVERYTHING;
 }
 
 static void check_width(struct loader *loader, const struct rule_draft *draft,
@@ -123,10 +123,11 @@ static void check_width(struct loader *loader, const struct rule_draft *draft,
 	enum target_width width = target_width(target);
 
 	if (is_too_wide(width) && !draft->wide)
-		loader_report(
-			loader, target->place, "name the hosts, or write \"wide: true\" beside it",
-			width == TARGET_SUFFIX ? "this allows every name below a public suffix"
-					       : "this allows every name there is");
+		loader_report(loader, target->place,
+			      "name the hosts, or write \"wide: true\" beside it", "this allows %s",
+			      width == TARGET_SUFFIX  ? "every name below a public suffix"
+			      : width == TARGET_RANGE ? "a great part of all addresses"
+						      : "every name there is");
 	if (width == TARGET_SHARED)
 		loader_warn(loader, target->place, "name the hosts that are meant",
 			    "anybody can get a name below this one, and what is sent there can be "
@@ -151,10 +152,14 @@ static void read_target(struct loader *loader, const struct rule_draft *draft,
 	rule->target_count++;
 	if (rule->allow)
 		check_width(loader, draft, target);
-	if (target->scheme == POLICY_TLS && draft->methods_key)
+	if (target_is_unopened(target) && draft->methods_key)
 		loader_report(loader, draft->methods_key->place,
 			      "to tell methods apart the connection must be opened: use https://",
-			      "a tls:// target has no methods, as it is not looked into");
+			      "a %s:// target has no methods, as it is not looked into",
+			      policy_scheme_name(target->scheme));
+	if (target->is_range && ++loader->range_count == POLICY_RANGES_MAX + 1)
+		loader_report(loader, target->place, "a wider range can hold several",
+			      "there are more than %d ranges of addresses", POLICY_RANGES_MAX);
 }
 
 static void read_targets(struct loader *loader, struct rule_draft *draft,

@@ -14,17 +14,19 @@ bool matcher_names(const struct index_entry *entry, enum policy_scheme scheme,
 	return target_has_port(entry->target, scheme, port);
 }
 
-/* A tls:// denial is about the whole connection, and so about every request on it. An allowing one
- * says nothing about requests: where it decides there are none. */
+/* A denial of tls:// or tcp:// is about the whole connection, and so about every request on it. An
+ * allowing one says nothing about requests: where it decides there are none. */
 static bool matches_request(const struct index_entry *entry, const struct policy_request *request,
 			    struct slice reading)
 {
 	const struct policy_target *target = entry->target;
 	const struct policy_rule *rule = entry->owner;
 
-	if (target->scheme == POLICY_TLS)
-		return !rule->allow && request->scheme == POLICY_HTTPS &&
-		       matcher_names(entry, POLICY_TLS, request->host, request->port);
+	if (target->scheme == POLICY_TLS && request->scheme != POLICY_HTTPS)
+		return false;
+	if (target_is_unopened(target))
+		return !rule->allow && target->scheme != POLICY_UDP &&
+		       matcher_names(entry, target->scheme, request->host, request->port);
 	return matcher_names(entry, request->scheme, request->host, request->port) &&
 	       path_glob_match(&target->path, reading) &&
 	       methods_have(&rule->methods, !rule->allow, request->method) &&
@@ -98,10 +100,18 @@ static enum policy_tls_route route_of(const struct index_entry *entry)
 {
 	const struct policy_rule *rule = entry->owner;
 
-	if (entry->target->scheme == POLICY_TLS)
+	if (target_is_unopened(entry->target))
 		return rule->allow ? POLICY_TLS_PASS : POLICY_TLS_REFUSE;
 	return entry->target->any_scheme && is_total(entry) ? POLICY_TLS_REFUSE
 							    : POLICY_TLS_INSPECT;
+}
+
+/* Whether ENTRY is about TLS connections, or about all of TCP. */
+static bool names_tls(const struct index_entry *entry, const struct host *host, uint16_t port)
+{
+	return matcher_names(entry, POLICY_HTTPS, host, port) ||
+	       matcher_names(entry, POLICY_TLS, host, port) ||
+	       matcher_names(entry, POLICY_TCP, host, port);
 }
 
 static const struct index_entry *first_for_tls(const struct policy *policy, const struct host *host,
@@ -112,8 +122,7 @@ static const struct index_entry *first_for_tls(const struct policy *policy, cons
 
 	index_find(&policy->matcher->rules, host, &cursor);
 	while ((entry = index_next(&cursor))) {
-		if (matcher_names(entry, POLICY_HTTPS, host, port) ||
-		    matcher_names(entry, POLICY_TLS, host, port))
+		if (names_tls(entry, host, port))
 			return entry;
 	}
 	return NULL;
@@ -133,6 +142,52 @@ enum policy_tls_route policy_decide_tls(const struct policy *policy, const struc
 	return route;
 }
 
+/* What a denial of requests says, one without a scheme that has a path or methods, is nothing about
+ * datagrams; of TCP, it has the connection opened. */
+static bool names_flow(const struct index_entry *entry, enum policy_scheme scheme,
+		       const struct host *host, uint16_t port)
+{
+	if (scheme == POLICY_UDP)
+		return matcher_names(entry, POLICY_UDP, host, port) &&
+		       (entry->target->scheme == POLICY_UDP || is_total(entry));
+	return names_tls(entry, host, port) || matcher_names(entry, POLICY_HTTP, host, port);
+}
+
+static const struct index_entry *first_for_flow(const struct policy *policy,
+						enum policy_scheme scheme, const struct host *host,
+						uint16_t port)
+{
+	struct index_cursor cursor;
+	const struct index_entry *entry;
+
+	index_find(&policy->matcher->rules, host, &cursor);
+	while ((entry = index_next(&cursor))) {
+		if (names_flow(entry, scheme, host, port))
+			return entry;
+	}
+	return NULL;
+}
+
+bool policy_decide_flow(const struct policy *policy, enum policy_scheme scheme,
+			const struct host *host, uint16_t port, struct policy_verdict *verdict)
+{
+	const struct index_entry *entry = first_for_flow(policy, scheme, host, port);
+	const struct policy_rule *rule = rule_of(entry);
+
+	bool inside = entry && entry->target->scheme != scheme &&
+		      !(entry->target->any_scheme && is_total(entry));
+
+	verdict->rule = inside ? NULL : rule;
+	verdict->allow = verdict->rule && rule->allow;
+	verdict->reason = NULL;
+	verdict->by_range = verdict->allow && entry->target->is_range;
+	if (inside)
+		reason_for_inside(host, port, entry, verdict);
+	else if (!verdict->allow)
+		reason_for_connection(policy, scheme, host, port, entry, verdict);
+	return verdict->allow;
+}
+
 bool policy_may_http(const struct policy *policy, const struct host *host, uint16_t port)
 {
 	struct index_cursor cursor;
@@ -142,6 +197,9 @@ bool policy_may_http(const struct policy *policy, const struct host *host, uint1
 	while ((entry = index_next(&cursor))) {
 		const struct policy_rule *rule = entry->owner;
 
+		if (entry->target->scheme == POLICY_TCP &&
+		    matcher_names(entry, POLICY_TCP, host, port))
+			return false;
 		if (!matcher_names(entry, POLICY_HTTP, host, port))
 			continue;
 		if (rule->allow || is_total(entry))

@@ -28,6 +28,8 @@ struct policy_verdict {
 	const struct policy_rule *rule; /* the one that decided, or NULL: none did. What it sets,
 					   and its credentials, are for what it allows */
 	const char *reason;		/* why it is denied, for people; never NULL on a denial */
+	bool by_range; /* of a flow that is allowed: the address is none that the rule names, but in
+			  a range of the rule's */
 	char text[POLICY_REASON_BYTES]; /* UTF-8, no control characters */
 };
 
@@ -40,8 +42,9 @@ void policy_decide_request(const struct policy *policy, const struct policy_requ
 
 enum policy_tls_route {
 	POLICY_TLS_INSPECT, /* the first rule that names this host and port is an https one */
-	POLICY_TLS_PASS,    /* it is an allowing tls:// one */
-	POLICY_TLS_REFUSE, /* it denies tls:// or, without a scheme, everything; or there is none */
+	POLICY_TLS_PASS,    /* it is an allowing tls:// or tcp:// one */
+	POLICY_TLS_REFUSE,  /* it denies tls://, tcp:// or, without a scheme, everything; or there
+			       is none */
 };
 
 /* What to do with a TLS connection to HOST and PORT, before any byte of HTTP is seen. VERDICT has
@@ -50,10 +53,19 @@ enum policy_tls_route {
 enum policy_tls_route policy_decide_tls(const struct policy *policy, const struct host *host,
 					uint16_t port, struct policy_verdict *verdict);
 
+/* The verdict on a connection (POLICY_TCP) or on datagrams (POLICY_UDP) to HOST, a name or an
+ * address, and PORT, whose bytes are not looked at: whether they may go out as they are. Of TCP,
+ * the first rule that names host and port in any scheme but udp decides: if it is one of https,
+ * http or tls, the connection is not for a tcp:// rule behind it, and VERDICT denies it without a
+ * rule. On a denial, VERDICT's rule is the one that denies, or NULL. */
+bool policy_decide_flow(const struct policy *policy, enum policy_scheme scheme,
+			const struct host *host, uint16_t port, struct policy_verdict *verdict);
+
 /* Whether some rule could allow plain http to HOST and PORT. */
 bool policy_may_http(const struct policy *policy, const struct host *host, uint16_t port);
 
-/* Whether some allowing rule names PORT at all, for any host. */
+/* Whether some allowing rule names PORT, for any host, in a scheme in which the client speaks
+ * first: https, http or tls. */
 bool policy_names_port(const struct policy *policy, uint16_t port);
 
 /* The uses whose target, methods and every reading of the path match REQUEST: the slots that may
@@ -73,5 +85,9 @@ bool policy_secret_names_host(const struct policy_secret *secret, const struct h
  * never holds a byte that is not printable ASCII. Empty when no rule could allow it (its method is
  * not known) or when it does not fit. */
 size_t policy_suggest(const struct policy_request *request, char *out, size_t size);
+
+/* The same for a connection or datagrams: "- allow: tcp://h:22". */
+size_t policy_suggest_flow(enum policy_scheme scheme, const struct host *host, uint16_t port,
+			   char *out, size_t size);
 
 #endif

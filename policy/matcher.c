@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "policy/target.h"
 
 static int add_rules(const struct policy *policy, struct arena *arena, struct host_index *index)
 {
@@ -44,6 +45,8 @@ static int collect_ports(const struct policy *policy, struct arena *arena,
 		for (size_t j = 0; rule->allow && j < rule->target_count; j++) {
 			uint16_t port = rule->targets[j].port;
 
+			if (target_is_flow(&rule->targets[j]))
+				continue;
 			count += !(seen[port / 8] >> port % 8 & 1);
 			seen[port / 8] |= (uint8_t)(1 << port % 8);
 		}

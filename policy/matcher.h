@@ -8,7 +8,7 @@
 struct policy_matcher {
 	struct host_index rules;
 	struct host_index uses;
-	const uint16_t *ports; /* of allowing rules, ascending, each once */
+	const uint16_t *ports; /* of rules that allow https, http or tls, ascending, each once */
 	size_t port_count;
 };
 
@@ -39,6 +39,11 @@ void reason_for_request(const struct policy *policy, const struct policy_request
 /* Makes VERDICT, whose rule allows a reading of a path, a denial without a rule, as BEFORE allows
  * another one, and does something else with it. */
 void reason_for_readings(const struct policy_rule *before, struct policy_verdict *verdict);
+
+/* Fills the reason of a denial of a connection as such, because ENTRY has it judged by what is
+ * inside. */
+void reason_for_inside(const struct host *host, uint16_t port, const struct index_entry *entry,
+		       struct policy_verdict *verdict);
 
 /* The same for a connection that nothing allows, or that ENTRY denies. */
 void reason_for_connection(const struct policy *policy, enum policy_scheme scheme,

@@ -6,9 +6,8 @@ static const struct {
 	const char *name;
 	uint16_t port;
 } schemes[] = {
-	[POLICY_HTTPS] = {"https", 443},
-	[POLICY_HTTP] = {"http", 80},
-	[POLICY_TLS] = {"tls", 443},
+	[POLICY_HTTPS] = {"https", 443}, [POLICY_HTTP] = {"http", 80}, [POLICY_TLS] = {"tls", 443},
+	[POLICY_TCP] = {"tcp", 0},	 [POLICY_UDP] = {"udp", 0},
 };
 
 _Static_assert(sizeof(schemes) / sizeof(schemes[0]) == POLICY_SCHEME_COUNT, "every scheme is here");

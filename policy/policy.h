@@ -33,29 +33,44 @@ enum {
 	POLICY_SECRETS_MAX = 256,
 	POLICY_USES_MAX = 64, /* of one secret */
 	POLICY_METHODS_MAX = 16,
-	POLICY_SETS_MAX = 16, /* of one rule */
+	POLICY_SETS_MAX = 16,	  /* of one rule */
+	POLICY_RANGES_MAX = 1024, /* of addresses, in all rules together */
 };
 
 enum policy_scheme {
 	POLICY_HTTPS,
 	POLICY_HTTP,
 	POLICY_TLS,
+	POLICY_TCP,
+	POLICY_UDP,
 	POLICY_SCHEME_COUNT,
 };
 
 const char *policy_scheme_name(enum policy_scheme scheme);
+
+/* The port of a target that names none; 0 for tcp and udp, which have none of their own. */
 uint16_t policy_scheme_port(enum policy_scheme scheme);
 
-/* [SCHEME://]HOST[:PORT][/PATH-GLOB] */
+/* An address range, with the prefix's bytes in network order. */
+struct policy_cidr {
+	uint8_t address[16];
+	uint8_t address_bytes; /* 4 or 16 */
+	uint8_t prefix_bits;
+};
+
+/* [SCHEME://]HOST[:PORT][/PATH-GLOB], or tcp and udp: SCHEME://HOST-OR-RANGE[:PORT] */
 struct policy_target {
 	enum policy_scheme scheme;
 	uint16_t port;
-	bool any_scheme; /* a denial without a scheme: https, http and tls; SCHEME is https then */
-	bool any_port;	 /* and without a port: PORT is that of https then */
+	bool any_scheme; /* a denial without a scheme: all of them; SCHEME is https then */
+	bool any_port;	 /* and without a port: PORT is that of https then. A denial of tcp or udp
+			    too; PORT is 0 then */
 	bool wildcard;	 /* "*.x": HOST is x, and any name at any depth below it matches, never x */
 	bool any_host;	 /* "*": every name (needs wide: true), and for a denial every address; HOST
 			    is empty */
-	struct path_glob path; /* of everything when none is given, and for tls */
+	bool is_range;	 /* tcp and udp: every address in RANGE, whose first one is HOST */
+	struct policy_cidr range;
+	struct path_glob path; /* of everything when none is given, and for tls, tcp and udp */
 	struct slice text;     /* as written */
 	struct host host;
 	struct diagnostic_place place;
@@ -192,13 +207,6 @@ struct policy_secret {
 	bool is_hidden; /* only rules, or the proxy, use it: the sandbox gets neither its variable
 			   nor its placeholder */
 	struct diagnostic_place place;
-};
-
-/* An address range, with the prefix's bytes in network order. */
-struct policy_cidr {
-	uint8_t address[16];
-	uint8_t address_bytes; /* 4 or 16 */
-	uint8_t prefix_bits;
 };
 
 struct policy_resolve {

@@ -4,14 +4,14 @@
 
 #include "base/error.h"
 
-static bool is_within(const struct policy_cidr *inner, const struct policy_cidr *outer)
+bool range_is_within(const struct policy_cidr *inner, const struct policy_cidr *outer)
 {
 	return inner->address_bytes == outer->address_bytes &&
 	       inner->prefix_bits >= outer->prefix_bits &&
 	       special_same_prefix(inner->address, outer->address, outer->prefix_bits);
 }
 
-static struct policy_cidr single(const struct host *address)
+struct policy_cidr range_of_host(const struct host *address)
 {
 	struct policy_cidr cidr = {0};
 
@@ -39,7 +39,7 @@ enum special_standing range_of_cidr(const struct policy_cidr *cidr, const char *
 
 		/* The row of what is not allocated holds everything, and is no kind that a range
 		 * could be of. */
-		if (ranges[i].bits == 0 || !is_within(cidr, &special))
+		if (ranges[i].bits == 0 || !range_is_within(cidr, &special))
 			continue;
 		*what = ranges[i].class;
 		return ranges[i].standing;
@@ -56,7 +56,7 @@ const struct special_range *range_find_metadata(const struct policy_cidr *cidr)
 		struct policy_cidr special = of_special(&ranges[i], cidr->address_bytes);
 
 		if (ranges[i].standing == SPECIAL_METADATA &&
-		    (is_within(&special, cidr) || is_within(cidr, &special)))
+		    (range_is_within(&special, cidr) || range_is_within(cidr, &special)))
 			return &ranges[i];
 	}
 	return NULL;
@@ -77,15 +77,25 @@ enum special_standing range_of_address(const struct host *address, const char **
 
 bool range_has_address(const struct policy_cidr *cidr, const struct host *address)
 {
-	struct policy_cidr inner = single(address);
+	struct policy_cidr inner = range_of_host(address);
 
-	return is_within(&inner, cidr);
+	return range_is_within(&inner, cidr);
 }
 
 bool range_is_listed(const struct policy *policy, const struct host *address)
 {
 	for (size_t i = 0; i < policy->private_count; i++) {
 		if (range_has_address(&policy->private_ranges[i], address))
+			return true;
+	}
+	return false;
+}
+
+bool range_is_listed_in_part(const struct policy *policy, const struct policy_cidr *cidr)
+{
+	for (size_t i = 0; i < policy->private_count; i++) {
+		if (range_is_within(cidr, &policy->private_ranges[i]) ||
+		    range_is_within(&policy->private_ranges[i], cidr))
 			return true;
 	}
 	return false;
@@ -127,7 +137,7 @@ int range_parse_cidr(struct slice text, struct policy_cidr *cidr, const char **w
 		*why = "this is not an address or a range of addresses";
 		return ERROR_SYNTAX;
 	}
-	*cidr = single(&address);
+	*cidr = range_of_host(&address);
 	if (slash == text.len)
 		return 0;
 	if (slice_to_u64(bits, cidr->prefix_bits, &value) < 0 ||

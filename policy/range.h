@@ -18,10 +18,18 @@ enum special_standing range_of_cidr(const struct policy_cidr *cidr, const char *
 /* A metadata service that lies in CIDR, or NULL. */
 const struct special_range *range_find_metadata(const struct policy_cidr *cidr);
 
+/* The range of one address. */
+struct policy_cidr range_of_host(const struct host *address);
+
+bool range_is_within(const struct policy_cidr *inner, const struct policy_cidr *outer);
+
 bool range_has_address(const struct policy_cidr *cidr, const struct host *address);
 
 /* Whether one of the policy's private ranges has ADDRESS. */
 bool range_is_listed(const struct policy *policy, const struct host *address);
+
+/* Whether one of them has some address of CIDR. */
+bool range_is_listed_in_part(const struct policy *policy, const struct policy_cidr *cidr);
 
 /* Parses an address, IPv6 with or without brackets. 0 or ERROR_SYNTAX. */
 int range_parse_address(struct slice text, struct host *address);

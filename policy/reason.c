@@ -157,6 +157,17 @@ void reason_for_readings(const struct policy_rule *before, struct policy_verdict
 	verdict->rule = NULL;
 }
 
+void reason_for_inside(const struct host *host, uint16_t port, const struct index_entry *entry,
+		       struct policy_verdict *verdict)
+{
+	const struct policy_rule *rule = entry->owner;
+
+	snprintf(verdict->text, sizeof(verdict->text),
+		 "rules[%zu] names %s port %u by %s, and comes first", rule->index, host->text,
+		 port, policy_scheme_name(entry->target->scheme));
+	verdict->reason = verdict->text;
+}
+
 void reason_for_connection(const struct policy *policy, enum policy_scheme scheme,
 			   const struct host *host, uint16_t port, const struct index_entry *entry,
 			   struct policy_verdict *verdict)

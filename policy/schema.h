@@ -24,6 +24,7 @@ struct loader {
 	struct arena *trees; /* released when all is read */
 	struct load_file *files;
 	size_t file_count;
+	size_t range_count;	       /* in targets */
 	size_t bytes;		       /* of all files together */
 	size_t nodes;		       /* the same */
 	size_t file;		       /* the one whose keys are read */

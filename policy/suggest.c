@@ -68,6 +68,21 @@ static bool is_hopeless(const struct policy_request *request)
 	       path.len > PATH_GLOB_MAX_BYTES || slice_find_char(path, '*') < path.len;
 }
 
+size_t policy_suggest_flow(enum policy_scheme scheme, const struct host *host, uint16_t port,
+			   char *out, size_t size)
+{
+	struct policy_request request = {.scheme = scheme, .host = host, .port = port};
+	struct line line = {.out = out, .size = size};
+
+	put_text(&line, "- allow: ");
+	put_target(&line, &request, SLICE_EMPTY, host->kind == HOST_IPV6);
+	if (line.full)
+		line.used = 0;
+	if (size)
+		out[line.used] = '\0';
+	return line.used;
+}
+
 size_t policy_suggest(const struct policy_request *request, char *out, size_t size)
 {
 	const struct path *path = request->path;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "policy/range.h"
 
 struct parser {
 	struct slice text;
@@ -29,8 +30,7 @@ __attribute__((format(printf, 5, 6))) static int fail(struct parser *p, int code
 
 #define FAIL(part, hint, ...) fail(p, ERROR_SYNTAX, part, hint, __VA_ARGS__)
 
-static const char *const later_schemes[] = {"tcp",   "udp",   "postgres", "postgresql",
-					    "mysql", "redis", "ssh"};
+static const char *const later_schemes[] = {"postgres", "postgresql", "mysql", "redis", "ssh"};
 
 static int fail_scheme(struct parser *p, struct slice name)
 {
@@ -41,7 +41,8 @@ static int fail_scheme(struct parser *p, struct slice name)
 		known[i] = policy_scheme_name(i);
 	for (size_t i = 0; i < sizeof(later_schemes) / sizeof(later_schemes[0]); i++) {
 		if (slice_equal_nocase(name, slice_from_text(later_schemes[i])))
-			return fail(p, ERROR_UNSUPPORTED, name, NULL,
+			return fail(p, ERROR_UNSUPPORTED, name,
+				    "tcp://HOST:PORT lets its bytes through as they are",
 				    "scheme \"%s\" is not yet supported", later_schemes[i]);
 	}
 	if (slice_equal_nocase(name, SLICE_LITERAL("wss")) ||
@@ -52,7 +53,7 @@ static int fail_scheme(struct parser *p, struct slice name)
 	nearest = diagnostic_nearest(name, known, POLICY_SCHEME_COUNT);
 	if (nearest)
 		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", nearest);
-	return FAIL(name, nearest ? hint : "schemes are https, http and tls",
+	return FAIL(name, nearest ? hint : "schemes are https, http, tls, tcp and udp",
 		    "unknown scheme \"%.*s\"", SLICE_ARGS(slice_first(name, 40)));
 }
 
@@ -176,13 +177,23 @@ static size_t find_port(struct slice authority)
 	return bracket + slice_find_char(slice_from(authority, bracket), ':');
 }
 
-static int parse_authority(struct parser *p, struct slice authority)
+static int check_user(struct parser *p, struct slice authority)
 {
-	size_t at = slice_find_char(authority, '@'), colon;
+	size_t at = slice_find_char(authority, '@');
 
 	if (at < authority.len)
 		return FAIL(slice_first(authority, at + 1), "secrets are bound under \"secrets\"",
 			    "a target has no user information");
+	return 0;
+}
+
+static int parse_authority(struct parser *p, struct slice authority)
+{
+	size_t colon;
+	int rc = check_user(p, authority);
+
+	if (rc < 0)
+		return rc;
 	if (authority.len == 0)
 		return parse_host(p, authority);
 	colon = find_port(authority);
@@ -217,10 +228,11 @@ static int parse_path(struct parser *p, struct slice path)
 		return FAIL(path, "to tell paths apart the connection must be opened: use https://",
 			    "a tls:// target has no path, as it is not looked into");
 	if (p->target->host.kind != HOST_NAME && path.len && is_prefix_length(path))
-		return FAIL(path,
-			    "private addresses are denied unless \"network\" lists them under "
-			    "\"private\"",
-			    "a target is one address, not a range");
+		return FAIL(
+			path,
+			"private addresses are denied unless \"network\" lists them under "
+			"\"private\"",
+			"a target is one address, not a range; ranges are for tcp:// and udp://");
 	if (path.len == 0)
 		path = SLICE_LITERAL("/**");
 	if (path_glob_parse(path, &p->target->path, &why) == 0)
@@ -232,13 +244,94 @@ static int parse_path(struct parser *p, struct slice path)
 	return FAIL(path, hint, "%s", why);
 }
 
+/* The colon before the port of HOST-OR-RANGE[:PORT], or the end. */
+static size_t find_flow_port(struct slice place)
+{
+	size_t slash = slice_find_char(place, '/'), colon = find_port(place);
+
+	return colon < slash ? colon : slash + slice_find_char(slice_from(place, slash), ':');
+}
+
+static int parse_range(struct parser *p, struct slice range)
+{
+	struct policy_target *target = p->target;
+	size_t slash = slice_find_char(range, '/');
+	struct slice address = slice_first(range, slash);
+	const char *why;
+
+	if (!is_prefix_length(slice_from(range, slash)))
+		return FAIL(slice_from(range, slash),
+			    "a range is written ADDRESS/BITS:PORT, its address as it is alone",
+			    "a %s:// target has no path, as it is not looked into",
+			    policy_scheme_name(target->scheme));
+	if (address.len == 0 || host_parse(address, &target->host) < 0)
+		return fail_host(p, address.len ? address : range);
+	if (target->host.kind == HOST_NAME)
+		return FAIL(range, "as in 192.0.2.0/24", "a range is one of addresses");
+	if (range_parse_cidr(range, &target->range, &why) < 0)
+		return FAIL(range, NULL, "%s", why);
+	target->is_range = true;
+	return 0;
+}
+
+/* What stands behind tcp:// or udp://. */
+static int parse_flow(struct parser *p, struct slice place)
+{
+	struct policy_target *target = p->target;
+	size_t colon;
+	struct slice host;
+	int rc = check_user(p, place);
+
+	if (rc < 0)
+		return rc;
+	if (place.len == 0)
+		return parse_host(p, place);
+	colon = find_flow_port(place);
+	host = slice_first(place, colon);
+	if (colon < place.len) {
+		struct slice port = slice_from(place, colon + 1);
+		size_t slash = slice_find_char(port, '/');
+
+		if (slash < port.len)
+			return FAIL(slice_from(port, slash), "a range is written ADDRESS/BITS:PORT",
+				    "a %s:// target has no path, as it is not looked into",
+				    policy_scheme_name(target->scheme));
+		if (slice_find_char(port, ':') < port.len)
+			return FAIL(place, "an IPv6 address stands in brackets: [2001:db8::1]",
+				    "there are two colons");
+		rc = parse_port(p, port);
+	} else if (p->role == TARGET_ALLOW) {
+		return FAIL(place, "as in tcp://db.example.com:5432", "a %s:// target needs a port",
+			    policy_scheme_name(target->scheme));
+	} else {
+		target->any_port = true;
+	}
+	if (rc < 0)
+		return rc;
+	return slice_find_char(host, '/') < host.len ? parse_range(p, host) : parse_host(p, host);
+}
+
+static int parse_place(struct parser *p, struct slice rest)
+{
+	size_t slash = slice_find_char(rest, '/');
+	const char *ignored;
+	int rc;
+
+	if (target_is_flow(p->target)) {
+		rc = parse_flow(p, rest);
+		return rc < 0 ? rc
+			      : path_glob_parse(SLICE_LITERAL("/**"), &p->target->path, &ignored);
+	}
+	rc = parse_authority(p, slice_first(rest, slash));
+	return rc < 0 ? rc : parse_path(p, slice_from(rest, slash));
+}
+
 int target_parse(struct slice text, enum target_role role, struct policy_target *target,
 		 struct target_fault *fault)
 {
 	struct parser parser = {text, role, target, fault}, *p = &parser;
 	struct diagnostic_place place = target->place;
 	struct slice rest = text;
-	size_t slash;
 	int rc;
 
 	*target = (struct policy_target){.text = text, .place = place};
@@ -249,13 +342,11 @@ int target_parse(struct slice text, enum target_role role, struct policy_target 
 		return rc;
 	if (role == TARGET_USE && target->scheme != POLICY_HTTPS)
 		return FAIL(slice_first(text, text.len - rest.len),
-			    target->scheme == POLICY_TLS
-				    ? "a connection that is passed through is not looked into"
-				    : "plain HTTP would show the secret to everyone on the way",
+			    target->scheme == POLICY_HTTP
+				    ? "plain HTTP would show the secret to everyone on the way"
+				    : "a connection that is passed through is not looked into",
 			    "a secret can only be put in on https");
-	slash = slice_find_char(rest, '/');
-	rc = parse_authority(p, slice_first(rest, slash));
-	return rc < 0 ? rc : parse_path(p, slice_from(rest, slash));
+	return parse_place(p, rest);
 }
 
 bool target_has_port(const struct policy_target *target, enum policy_scheme scheme, uint16_t port)

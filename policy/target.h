@@ -1,4 +1,8 @@
-/* Targets: [SCHEME://]HOST[:PORT][/PATH-GLOB], as they stand in rules and in uses of secrets. */
+/*
+ * Targets, as they stand in rules and in uses of secrets: [SCHEME://]HOST[:PORT][/PATH-GLOB]. Those
+ * of tcp and udp have no path, and may be a range of addresses: tcp://10.0.0.0/24:5432,
+ * udp://[2001:db8::]/32:53. To allow, they must have a port.
+ */
 #ifndef POLICY_TARGET_H
 #define POLICY_TARGET_H
 
@@ -11,9 +15,12 @@ enum target_role {
 };
 
 /* What a target looks like, for editors (ECMA 262); target_parse() knows better. */
-#define TARGET_PATTERN	     "^((https|http|tls)://)?" TARGET_PLACE_PATTERN
-#define TARGET_USE_PATTERN   "^(https://)?" TARGET_PLACE_PATTERN
-#define TARGET_PLACE_PATTERN "([A-Za-z0-9.*-]+|\\[[0-9A-Fa-f:]+\\])(:[0-9]+)?(/[^ ?#]*)?$"
+#define TARGET_PATTERN                                                                             \
+	"^(((https|http|tls)://)?" TARGET_PLACE_PATTERN "|(tcp|udp)://" TARGET_HOST_PATTERN        \
+	"(/[0-9]+)?(:[0-9]+)?)$"
+#define TARGET_USE_PATTERN   "^(https://)?" TARGET_PLACE_PATTERN "$"
+#define TARGET_PLACE_PATTERN TARGET_HOST_PATTERN "(:[0-9]+)?(/[^ ?#]*)?"
+#define TARGET_HOST_PATTERN  "([A-Za-z0-9.*-]+|\\[[0-9A-Fa-f:]+\\])"
 
 enum { TARGET_FAULT_BYTES = 240 };
 
@@ -30,11 +37,26 @@ struct target_fault {
 int target_parse(struct slice text, enum target_role role, struct policy_target *target,
 		 struct target_fault *fault);
 
+/* Whether the target is about connections or datagrams whose bytes are not looked at: tcp or udp.
+ */
+static inline bool target_is_flow(const struct policy_target *target)
+{
+	return target->scheme == POLICY_TCP || target->scheme == POLICY_UDP;
+}
+
+/* Whether the target is about connections or datagrams as such, and not about requests: tls, tcp or
+ * udp. */
+static inline bool target_is_unopened(const struct policy_target *target)
+{
+	return target->scheme == POLICY_TLS || target_is_flow(target);
+}
+
 /* How much of the world a target's host takes in. */
 enum target_width {
 	TARGET_NARROW,
 	TARGET_SHARED,	   /* below a name under which anybody can get a name: "*.github.io" */
 	TARGET_SUFFIX,	   /* below a public suffix: "*.com", "*.co.uk" */
+	TARGET_RANGE,	   /* a great part of all addresses: "0.0.0.0/0" */
 	TARGET_EVERYTHING, /* "*" */
 };
 

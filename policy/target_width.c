@@ -40,12 +40,20 @@ static bool is_suffix(const struct host *host, int kind)
 	return psl_is_public_suffix2(psl_builtin(), host->text, kind) == 1;
 }
 
+/* Of what is about one network: no registry hands out more than this to anybody. */
+static unsigned int fewest_bits(const struct policy_cidr *range)
+{
+	return range->address_bytes == 4 ? 8 : 16;
+}
+
 enum target_width target_width(const struct policy_target *target)
 {
 	struct slice name = host_slice(&target->host);
 
 	if (target->any_host)
 		return TARGET_EVERYTHING;
+	if (target->is_range && target->range.prefix_bits < fewest_bits(&target->range))
+		return TARGET_RANGE;
 	if (!target->wildcard)
 		return TARGET_NARROW;
 	if (slice_find_char(name, '.') == name.len || is_suffix(&target->host, PSL_TYPE_ICANN))

@@ -39,7 +39,8 @@ static const struct {
 	bool websocket;
 } schemes[] = {
 	{"https", POLICY_HTTPS, false}, {"http", POLICY_HTTP, false}, {"tls", POLICY_TLS, false},
-	{"wss", POLICY_HTTPS, true},	{"ws", POLICY_HTTP, true},
+	{"wss", POLICY_HTTPS, true},	{"ws", POLICY_HTTP, true},    {"tcp", POLICY_TCP, false},
+	{"udp", POLICY_UDP, false},
 };
 
 /* "https://" where no scheme is given. */
@@ -78,12 +79,29 @@ static size_t authority_length(struct slice rest)
 	return end;
 }
 
+/* Of tcp and udp no request is seen, so that there is none to ask for. */
+static bool is_flow(const struct question *question)
+{
+	return question->scheme == POLICY_TCP || question->scheme == POLICY_UDP;
+}
+
+static int check_flow(const struct question *question, struct slice path, struct slice url)
+{
+	if (question->method.len)
+		return fail("a connection as such has no method; leave it out", url);
+	if (path.len)
+		return fail("a connection as such has no path; leave it out", url);
+	if (question->port == 0)
+		return fail("a port must be given, as in tcp://db.example.com:5432", url);
+	return 0;
+}
+
 static int parse_url(struct slice url, struct arena *arena, struct question *question)
 {
 	struct slice rest = url, authority, path;
 
 	if (take_scheme(&rest, question) < 0)
-		return fail("schemes are https, http, tls, wss and ws", url);
+		return fail("schemes are https, http, tls, wss, ws, tcp and udp", url);
 	if (question->websocket && !slice_equal(question->method, SLICE_LITERAL("GET")))
 		return fail("a WebSocket is opened by GET", url);
 	authority = slice_first(rest, authority_length(rest));
@@ -93,12 +111,21 @@ static int parse_url(struct slice url, struct arena *arena, struct question *que
 	if (host_parse_authority(authority, policy_scheme_port(question->scheme), &question->host,
 				 &question->port) < 0)
 		return fail("this is not HOST or HOST:PORT", authority);
+	if (is_flow(question))
+		return check_flow(question, path, url);
 	path = slice_first(path, slice_find_char(path, '?'));
 	if (path.len == 0)
 		path = SLICE_LITERAL("/");
 	if (path_canonicalise(path, arena, &question->path, &question->refusal) == -ENOMEM)
 		return fail("out of memory", url);
 	return 0;
+}
+
+/* Only tcp:// and udp:// go without a method. */
+static bool is_asked_right(struct slice url, const struct question *question)
+{
+	return question->method.len || slice_starts_with_nocase(url, SLICE_LITERAL("tcp://")) ||
+	       slice_starts_with_nocase(url, SLICE_LITERAL("udp://"));
 }
 
 static struct slice line_of(struct slice source, uint32_t number)
@@ -120,7 +147,7 @@ static void print_rule(const struct diagnostics *source, const struct policy_rul
 	for (size_t i = 0; i < rule->target_count; i++) {
 		if (!rule->targets[i].any_scheme)
 			continue;
-		printf("          A denial without a scheme is for https, http and tls%s.\n",
+		printf("          A denial without a scheme is for every scheme%s.\n",
 		       rule->targets[i].any_port ? ", at every port" : "");
 		return;
 	}
@@ -167,8 +194,11 @@ static void print_request(const char *verdict, const struct question *question)
 	host_format_authority(&question->host, question->port, policy_scheme_port(question->scheme),
 			      authority);
 	printf("verdict:  %s\n", verdict);
-	printf("request:  %.*s %s://%s%.*s\n", SLICE_ARGS(question->method), scheme_name(question),
-	       authority, SLICE_ARGS(question->path.text));
+	if (is_flow(question))
+		printf("request:  %s://%s\n", scheme_name(question), authority);
+	else
+		printf("request:  %.*s %s://%s%.*s\n", SLICE_ARGS(question->method),
+		       scheme_name(question), authority, SLICE_ARGS(question->path.text));
 }
 
 static const char *why_not(const struct policy_request *request, const struct policy_rule *rule)
@@ -207,7 +237,10 @@ static void print_suggestion(const struct policy_request *request,
 			     const struct policy_verdict *verdict)
 {
 	char line[SUGGESTION_BYTES];
-	size_t len = policy_suggest(request, line, sizeof(line));
+	bool flow = request->scheme == POLICY_TCP || request->scheme == POLICY_UDP;
+	size_t len = flow ? policy_suggest_flow(request->scheme, request->host, request->port, line,
+						sizeof(line))
+			  : policy_suggest(request, line, sizeof(line));
 	struct slice rest = slice_of(line, len);
 	const char *indent = "  ";
 
@@ -217,7 +250,7 @@ static void print_suggestion(const struct policy_request *request,
 	}
 	if (verdict->rule)
 		printf("allow it: put this before rules[%zu]\n", verdict->rule->index);
-	else if (request->path->reading_count > 1)
+	else if (flow || request->path->reading_count > 1)
 		printf("allow it: put this before the other rules\n");
 	else
 		printf("allow it: add to the rules\n");
@@ -250,7 +283,10 @@ static int explain_denial(const struct policy *policy, const struct diagnostics 
 static int explain_pass(const struct diagnostics *source, const struct question *question,
 			const struct policy_verdict *verdict)
 {
-	print_request("allow, passed through unopened: path and method are not seen", question);
+	print_request(is_flow(question)
+			      ? "allow, passed on as it is: nothing of it is seen"
+			      : "allow, passed through unopened: path and method are not seen",
+		      question);
 	print_rule(source, verdict->rule);
 	return EXIT_SUCCESS;
 }
@@ -271,6 +307,15 @@ static int explain_request(const struct policy *policy, const struct diagnostics
 	return EXIT_SUCCESS;
 }
 
+/* Connections that a tcp:// rule lets out are relayed, whatever is in them. */
+static bool is_relayed(const struct policy *policy, const struct question *question,
+		       struct policy_verdict *verdict)
+{
+	enum policy_scheme scheme = question->scheme == POLICY_UDP ? POLICY_UDP : POLICY_TCP;
+
+	return policy_decide_flow(policy, scheme, &question->host, question->port, verdict);
+}
+
 static int explain(const struct policy *policy, const struct diagnostics *source,
 		   const struct question *question)
 {
@@ -289,6 +334,10 @@ static int explain(const struct policy *policy, const struct diagnostics *source
 		printf("verdict:  deny\nreason:   %s, whatever the rules say\n", question->refusal);
 		return EXIT_FAILURE;
 	}
+	if (is_relayed(policy, question, &verdict))
+		return explain_pass(source, question, &verdict);
+	if (is_flow(question))
+		return explain_denial(policy, source, question, &request, &verdict);
 	if (question->scheme == POLICY_HTTP)
 		return explain_request(policy, source, question, &request);
 	route = policy_decide_tls(policy, &question->host, question->port, &verdict);
@@ -316,7 +365,8 @@ static const struct option_row rows[] = {
 };
 
 static const struct command_help help = {
-	.usage = "sallyport policy explain [-p FILE] METHOD URL",
+	.usage = "sallyport policy explain [-p FILE] METHOD URL\n"
+		 "       sallyport policy explain [-p FILE] tcp://HOST:PORT|udp://HOST:PORT",
 	.text = "Says what the policy does with a request, by which rule and why, which secrets "
 		"may\n"
 		"go in, and what would allow it; a WebSocket is asked for by wss:// or ws://.\n"
@@ -339,12 +389,15 @@ int policy_command_explain(int argc, char **argv)
 		file = value;
 	if (letter < 0)
 		return letter == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_USAGE;
-	if (argc - options.next != 2) {
-		say("policy explain needs a method and a URL, as in: GET https://example.com/");
+	if (argc - options.next == 2)
+		question.method = slice_from_text(argv[options.next++]);
+	if (argc - options.next != 1 ||
+	    !is_asked_right(slice_from_text(argv[options.next]), &question)) {
+		say("policy explain needs a method and a URL, as in: GET https://example.com/ (or "
+		    "tcp://HOST:PORT)");
 		return EXIT_USAGE;
 	}
-	question.method = slice_from_text(argv[options.next]);
-	if (parse_url(slice_from_text(argv[options.next + 1]), &arena, &question) < 0)
+	if (parse_url(slice_from_text(argv[options.next]), &arena, &question) < 0)
 		return EXIT_USAGE;
 	return explain_file(file, &question);
 }

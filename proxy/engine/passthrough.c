@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,11 +14,11 @@
 #include "base/error.h"
 #include "base/wallclock.h"
 #include "proxy/engine/deadline.h"
-#include "proxy/engine/dial.h"
 #include "proxy/engine/limits.h"
+#include "proxy/engine/reach.h"
 #include "proxy/engine/sandbox.h"
 
-enum { SPLICE_BYTES = 256 << 10, SPLICES_A_TURN = 4 };
+enum { SPLICE_BYTES = 256 << 10, SPLICES_A_TURN = 4, WHY_BYTES = 128 };
 
 /* One direction: from one socket through a pipe to the other. */
 struct direction {
@@ -35,8 +36,9 @@ struct passthrough {
 	struct grave grave;
 	struct list node;
 	struct sandbox *sandbox;
+	enum audit_kind kind;
 	struct client_facts facts;
-	struct dial *dial;
+	struct reach *reach;
 	struct deadline deadline;
 	struct ev_io client_io;
 	struct ev_io origin_io;
@@ -44,8 +46,10 @@ struct passthrough {
 	int origin_fd;
 	struct direction up;
 	struct direction down;
-	struct buffer hello; /* read from the client before it was decided to pass it on */
-	struct address address;
+	struct buffer hello;	/* read from the client before it was decided to pass it on; of tcp
+				   nothing */
+	struct address address; /* that was dialled: the upstream proxy's if BY_PROXY */
+	bool by_proxy;
 	int64_t started_us;
 	int64_t time_us;
 	int64_t connect_us;
@@ -66,20 +70,23 @@ static void write_record(struct passthrough *pass, bool allow, const char *text)
 	/* There may be room by now. */
 	if (!pass->reserved && !sandbox_reserve_record(sandbox))
 		return;
-	audit_record_init(&record, AUDIT_TLS, sandbox->id);
+	audit_record_init(&record, pass->kind, sandbox->id);
 	record.time_us = pass->time_us;
 	record.allow = allow;
 	record.reason = allow ? NULL : text;
 	record.error = allow ? text : NULL;
 	record.host = host_slice(&pass->facts.host);
 	record.port = pass->facts.port;
-	record.has_tls = true;
+	record.has_tls = pass->kind == AUDIT_TLS;
 	record.tls.sni = host_slice(&pass->facts.sni);
 	if (pass->facts.refusal.rule)
 		record.rule = (int)pass->facts.refusal.rule->index;
 	if (pass->connect_us >= 0) {
 		address_format(&pass->address, address);
-		record.ip = slice_from_text(address);
+		if (pass->by_proxy)
+			record.proxy_ip = slice_from_text(address);
+		else
+			record.ip = slice_from_text(address);
 	}
 	record.has_bytes = true;
 	record.bytes_up = pass->up.bytes;
@@ -101,8 +108,8 @@ static void end(struct passthrough *pass, bool allow, const char *text, bool res
 	struct ev_loop *loop = pass->sandbox->engine->loop;
 
 	write_record(pass, allow, text);
-	if (pass->dial)
-		dial_cancel(pass->dial);
+	if (pass->reach)
+		reach_cancel(pass->reach);
 	deadline_stop(&pass->deadline);
 	ev_io_stop(loop, &pass->client_io);
 	ev_io_stop(loop, &pass->origin_io);
@@ -127,8 +134,9 @@ static void too_late(struct deadline *deadline)
 	    "no byte was passed in either direction for too long", true);
 }
 
-/* Moves what can be moved. 0, or a negated errno when the connection is broken. */
-static int move(struct direction *direction)
+/* Moves what can be moved. 0, or a negated errno when the connection is broken, with BROKEN set to
+ * its socket. */
+static int move(struct direction *direction, int *broken)
 {
 	for (int i = 0; i < SPLICES_A_TURN && !direction->done; i++) {
 		ssize_t got;
@@ -136,6 +144,7 @@ static int move(struct direction *direction)
 		if (!direction->ended && direction->in_pipe < SPLICE_BYTES) {
 			got = splice(direction->from, NULL, direction->pipe_write, NULL,
 				     SPLICE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+			*broken = direction->from;
 			if (got < 0 && errno != EAGAIN)
 				return -errno;
 			direction->ended = got == 0;
@@ -148,6 +157,7 @@ static int move(struct direction *direction)
 		}
 		got = splice(direction->pipe_read, NULL, direction->to, NULL, direction->in_pipe,
 			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		*broken = direction->to;
 		if (got < 0)
 			return errno == EAGAIN ? 0 : -errno;
 		direction->in_pipe -= (size_t)got;
@@ -174,12 +184,24 @@ static void set_events(struct ev_loop *loop, struct ev_io *io, const struct dire
 	ev_io_start(loop, io);
 }
 
+static void end_broken(struct passthrough *pass, int broken, int error)
+{
+	char text[WHY_BYTES];
+
+	snprintf(text, sizeof(text), "the connection with the %s broke: %s",
+		 broken == pass->client_fd ? "client" : "origin", strerror(-error));
+	end(pass, true, text, true);
+}
+
 static void pump(struct passthrough *pass)
 {
 	struct ev_loop *loop = pass->sandbox->engine->loop;
+	int broken, error = move(&pass->up, &broken);
 
-	if (move(&pass->up) < 0 || move(&pass->down) < 0) {
-		end(pass, true, NULL, true);
+	if (error == 0)
+		error = move(&pass->down, &broken);
+	if (error < 0) {
+		end_broken(pass, broken, error);
 		return;
 	}
 	if (pass->up.done && pass->down.done) {
@@ -231,6 +253,8 @@ static int start_directions(struct passthrough *pass)
 		rc = open_direction(&pass->down, pass->origin_fd, pass->client_fd);
 	if (rc < 0)
 		return rc;
+	if (hello.len == 0)
+		return 0;
 	/* A new connection has room for this much. */
 	sent = send(pass->origin_fd, hello.ptr, hello.len, MSG_NOSIGNAL);
 	if (sent < 0)
@@ -242,19 +266,20 @@ static int start_directions(struct passthrough *pass)
 	return 0;
 }
 
-static void on_dialled(void *context, const struct dial_result *result)
+static void on_reached(void *context, const struct reach_result *result)
 {
 	struct passthrough *pass = context;
 	struct ev_loop *loop = pass->sandbox->engine->loop;
 	int on = 1;
 
-	pass->dial = NULL;
+	pass->reach = NULL;
 	if (result->error) {
 		end(pass, result->error != ERROR_DENIED, result->why, true);
 		return;
 	}
 	pass->origin_fd = result->fd;
 	pass->address = result->address;
+	pass->by_proxy = result->by_proxy;
 	pass->connect_us = monotonic_now_us() - pass->started_us;
 	setsockopt(pass->origin_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (start_directions(pass) < 0) {
@@ -268,10 +293,11 @@ static void on_dialled(void *context, const struct dial_result *result)
 	deadline_set(&pass->deadline, TIMEOUT_PASSTHROUGH);
 }
 
-static void init(struct passthrough *pass, struct sandbox *sandbox, int fd,
+static void init(struct passthrough *pass, struct sandbox *sandbox, int fd, enum audit_kind kind,
 		 const struct client_facts *facts)
 {
 	pass->sandbox = sandbox;
+	pass->kind = kind;
 	pass->facts = *facts;
 	pass->client_fd = fd;
 	pass->origin_fd = -1;
@@ -288,8 +314,8 @@ static void init(struct passthrough *pass, struct sandbox *sandbox, int fd,
 	sandbox->client_count++;
 }
 
-void passthrough_start(struct sandbox *sandbox, int fd, const struct client_facts *facts,
-		       struct slice received, bool reserved)
+void passthrough_start(struct sandbox *sandbox, int fd, enum audit_kind kind,
+		       const struct client_facts *facts, struct slice received, bool reserved)
 {
 	struct passthrough *pass = calloc(1, sizeof(*pass));
 
@@ -299,15 +325,14 @@ void passthrough_start(struct sandbox *sandbox, int fd, const struct client_fact
 		close(fd);
 		return;
 	}
-	init(pass, sandbox, fd, facts);
+	init(pass, sandbox, fd, kind, facts);
 	pass->reserved = reserved;
 	if (buffer_append(&pass->hello, received) < 0) {
 		end(pass, true, "out of memory", true);
 		return;
 	}
-	pass->dial = dial_start(sandbox->engine, sandbox->resolver, &pass->facts.host,
-				pass->facts.port, on_dialled, pass);
-	if (!pass->dial)
+	pass->reach = reach_start(sandbox, &pass->facts.host, pass->facts.port, on_reached, pass);
+	if (!pass->reach)
 		end(pass, true, "too many connections to origins are being made at once", true);
 }
 

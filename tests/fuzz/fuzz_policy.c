@@ -111,6 +111,13 @@ static void ask(const struct policy *policy, const struct policy_request *reques
 	route = policy_decide_tls(policy, request->host, request->port, &verdict);
 	assert((route == POLICY_TLS_PASS) == verdict.allow);
 	check_verdict(&verdict);
+	for (enum policy_scheme scheme = POLICY_TCP; scheme <= POLICY_UDP; scheme++) {
+		assert(policy_decide_flow(policy, scheme, request->host, request->port, &verdict) ==
+		       verdict.allow);
+		check_verdict(&verdict);
+		policy_suggest_flow(scheme, request->host, request->port, suggestion,
+				    sizeof(suggestion));
+	}
 	policy_may_http(policy, request->host, request->port);
 	policy_find_uses(policy, request, uses, USES_MAX);
 	assert(policy_suggest(request, suggestion, sizeof(suggestion)) < sizeof(suggestion));

@@ -19,7 +19,7 @@ secrets:
   KEY: {{from: env, use: [{{at: {host}, slot: header Authorization}}]}}
 rules:
   - allow: [{host}, {straight}, {fixed}, "*.scripted.example", "http://{host}/**"]
-  - allow: "tls://pinned.example"
+  - allow: ["tls://pinned.example", "tcp://first.scripted.example:22"]
 network:
   ca: [{ca}]
   resolve: {{{fixed}: {fixed_address}}}
@@ -212,6 +212,20 @@ class UpstreamProxy(unittest.TestCase):
         for status, ours, verdict in ((403, 403, "deny"), (504, 504, "allow"), (503, 502, "allow")):
             box = self.scripted(lambda c, relay: c.sendall(b"HTTP/1.1 %d No\r\n\r\n" % status))[1]
             self.assertEqual(self.refused(box, "https://a.scripted.example/", ours, f"answered {status}")["verdict"], verdict)
+
+    def test_what_is_passed_through_goes_by_it_too(self):
+        box = self.box(self.tinyproxy.address)
+        self.assertIn("hello from pinned.example", self.curl(box, f"--cacert {self.world.ca} https://pinned.example/").stdout)
+        record = wait_until(lambda: box.records(kind="tls"), what="a record")[0]
+        self.assertEqual((record["host"], record["proxy"], "ip" in record), ("pinned.example", self.tinyproxy.address, False))
+
+    def test_an_origin_that_speaks_first_speaks_right_behind_the_answer(self):
+        box = self.scripted(lambda c, relay: (c.sendall(b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-first\r\n"), c.sendall(c.recv()[::-1])))[1]
+        done = box.python(
+            "import socket; s = socket.create_connection(('first.scripted.example', 22), 20); a = s.recv(100); s.sendall(b'abc'); print(a, s.recv(3))",
+            env={"PROXY_LOGIN": LOGIN, "KEY": VALUE})
+        self.assertEqual(done.stdout, "b'SSH-2.0-first\\r\\n' b'cba'\n", done.stderr)
+        self.assertEqual(wait_until(lambda: box.records(kind="tcp"), what="a record")[0]["bytes"], {"up": 3, "down": 18})
 
     def test_one_that_never_answers(self):
         waiting = threading.Event()

@@ -56,6 +56,9 @@ static int make_files(void **state)
 	if (!mkdtemp(folder) || chdir(folder) < 0)
 		return -1;
 	write_file("good.yaml", good);
+	write_file("flows.yaml", "sallyport: 1\nrules:\n"
+				 "  - allow: [tcp://db.example.com:5432, udp://8.8.0.0/16:53]\n"
+				 "  - allow: web.example.com\n");
 	write_file("bad.yaml", "sallyport: 1\nrule: []\nmode: of\n");
 	write_file("warned.yaml", "sallyport: 1\nrules: [{allow: '*.github.io'}]\n");
 	write_file("effects.yaml", effects);
@@ -158,17 +161,16 @@ static void explain_says_what_happens_and_why(void **state)
 		   "\"https://api.example.com/v1/x\"]\n"
 		   "    methods: [DELETE]\n",
 		   "");
-	assert_run(
-		"policy explain -p good.yaml GET http://db.internal:8080/", 1,
-		"verdict:  deny\n"
-		"request:  GET http://db.internal:8080/\n"
-		"reason:   internal hosts are off limits\n"
-		"rule:     rules[2], good.yaml line 13: - deny: \"*.internal\"\n"
-		"          A denial without a scheme is for https, http and tls, at every port.\n"
-		"allow it: put this before rules[2]\n"
-		"  - allow: http://db.internal:8080/\n"
-		"    methods: [GET]\n",
-		"");
+	assert_run("policy explain -p good.yaml GET http://db.internal:8080/", 1,
+		   "verdict:  deny\n"
+		   "request:  GET http://db.internal:8080/\n"
+		   "reason:   internal hosts are off limits\n"
+		   "rule:     rules[2], good.yaml line 13: - deny: \"*.internal\"\n"
+		   "          A denial without a scheme is for every scheme, at every port.\n"
+		   "allow it: put this before rules[2]\n"
+		   "  - allow: http://db.internal:8080/\n"
+		   "    methods: [GET]\n",
+		   "");
 	assert_run("policy explain -p good.yaml CONNECT https://api.example.com/", 1,
 		   "verdict:  deny\n"
 		   "request:  CONNECT https://api.example.com/\n"
@@ -190,6 +192,48 @@ static void explain_says_what_happens_and_why(void **state)
 		   "mode:     observe: it goes out all the same, and is marked in the log\n",
 		   "");
 	assert_run("policy explain -p bad.yaml GET https://a.example/", 1, "", "did you mean");
+}
+
+static void explain_is_asked_about_connections_as_such(void **state)
+{
+	(void)state;
+	assert_run("policy explain -p flows.yaml tcp://db.example.com:5432", 0,
+		   "verdict:  allow, passed on as it is: nothing of it is seen\n"
+		   "request:  tcp://db.example.com:5432\n"
+		   "rule:     rules[0], flows.yaml line 3: - allow: [tcp://db.example.com:5432, "
+		   "udp://8.8.0.0/16:53]\n",
+		   "");
+	assert_run("policy explain -p flows.yaml GET https://db.example.com:5432/x", 0,
+		   "verdict:  allow, passed through unopened: path and method are not seen\n"
+		   "request:  GET https://db.example.com:5432/x\n"
+		   "rule:     rules[0], flows.yaml line 3: - allow: [tcp://db.example.com:5432, "
+		   "udp://8.8.0.0/16:53]\n",
+		   "");
+	assert_run("policy explain -p flows.yaml udp://8.8.8.8:53", 0,
+		   "verdict:  allow, passed on as it is: nothing of it is seen\n"
+		   "request:  udp://8.8.8.8:53\n"
+		   "rule:     rules[0], flows.yaml line 3: - allow: [tcp://db.example.com:5432, "
+		   "udp://8.8.0.0/16:53]\n",
+		   "");
+	assert_run("policy explain -p flows.yaml tcp://web.example.com:443", 1,
+		   "verdict:  deny\n"
+		   "request:  tcp://web.example.com:443\n"
+		   "reason:   rules[1] names web.example.com port 443 by https, and comes first\n"
+		   "allow it: put this before the other rules\n"
+		   "  - allow: tcp://web.example.com:443\n",
+		   "");
+	assert_run("policy explain -p flows.yaml udp://[2a00::1]:53", 1,
+		   "verdict:  deny\n"
+		   "request:  udp://[2a00::1]:53\n"
+		   "reason:   no rule allows 2a00::1\n"
+		   "allow it: put this before the other rules\n"
+		   "  - allow: \"udp://[2a00::1]:53\"\n",
+		   "");
+	assert_run("policy explain -p flows.yaml tcp://a.example", 2, "", "a port must be given");
+	assert_run("policy explain -p flows.yaml tcp://a.example:22/", 2, "", "has no path");
+	assert_run("policy explain -p flows.yaml GET tcp://a.example:22", 2, "", "has no method");
+	assert_run("policy explain -p flows.yaml https://a.example/", 2, "",
+		   "needs a method and a URL");
 }
 
 static void explain_shows_what_rules_do(void **state)
@@ -249,7 +293,7 @@ static void explain_shows_what_rules_do(void **state)
 		"request:  GET https://api.example.com/v1/x\n"
 		"reason:   rules[0] denies api.example.com/v1/x\n"
 		"rule:     rules[0], includes.yaml line 3: rules: [{deny: api.example.com/v1/x}]\n"
-		"          A denial without a scheme is for https, http and tls, at every port.\n"
+		"          A denial without a scheme is for every scheme, at every port.\n"
 		"allow it: put this before rules[0]\n"
 		"  - allow: https://api.example.com/v1/x\n"
 		"    methods: [GET]\n",
@@ -284,7 +328,7 @@ static void what_is_no_command_line_ends_with_2(void **state)
 	assert_run("policy explain GET", 2, "", "needs a method and a URL");
 	assert_run("policy explain GET https://a.example/ x", 2, "", "needs a method and a URL");
 	assert_run("policy explain GET ftp://a.example/", 2, "",
-		   "schemes are https, http, tls, wss and ws");
+		   "schemes are https, http, tls, wss, ws, tcp and udp");
 	assert_run("policy explain GET https://a_b.example/", 2, "", "not HOST or HOST:PORT");
 	assert_run("policy explain GET https://u@a.example/", 2, "", "not HOST or HOST:PORT");
 	assert_run("policy explain GET https://a.example/#x", 2, "", "a fragment is never sent");
@@ -310,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_tells_what_is_wrong_and_sums_up),
 		cmocka_unit_test(explain_says_what_happens_and_why),
+		cmocka_unit_test(explain_is_asked_about_connections_as_such),
 		cmocka_unit_test(explain_shows_what_rules_do),
 		cmocka_unit_test(schema_is_printed),
 		cmocka_unit_test(what_is_no_command_line_ends_with_2),

@@ -8,7 +8,10 @@ static const char *const names[] = {"x.example",  "a.x.example", "b.a.x.example"
 static const char *const hosts[] = {"x.example", "a.x.example", "b.a.x.example",
 				    "y.example", "*.x.example", "*.a.x.example",
 				    "*.example", "*",		"192.0.2.1"};
-static const char *const schemes[] = {"", "", "https", "http", "tls"};
+#define RANGE "192.0.2.0/24"
+static const char *const flow_hosts[] = {"x.example", "a.x.example", "*.x.example", "*",
+					 "192.0.2.1", RANGE,	     RANGE};
+static const char *const schemes[] = {"", "", "https", "http", "tls", "tcp", "udp"};
 static const char *const globs[] = {"", "", "/", "/p/**", "/p/q", "/*", "/p/*/r", "/**/q"};
 static const char *const paths[] = {"/",      "/p/q",  "/p/x/r", "/z",	  "/p%2Fq",
 				    "/p;a/q", "//p/q", "/p//q",	 "/p/q/", "/a/q"};
@@ -19,9 +22,19 @@ static const unsigned int ports[] = {443, 80, 8443};
 
 #define PICK(list) list[(size_t)rand() % (sizeof(list) / sizeof((list)[0]))]
 
+static bool is_flow(const struct reference_rule *rule)
+{
+	return strcmp(rule->scheme, "tcp") == 0 || strcmp(rule->scheme, "udp") == 0;
+}
+
+static bool is_unopened(const struct reference_rule *rule)
+{
+	return is_flow(rule) || strcmp(rule->scheme, "tls") == 0;
+}
+
 static bool may_have_websocket(const struct reference_rule *rule)
 {
-	return rule->allow && strcmp(rule->scheme, "tls") != 0 &&
+	return rule->allow && !is_unopened(rule) &&
 	       (!*rule->methods || strstr(rule->methods, "GET"));
 }
 
@@ -36,11 +49,14 @@ void reference_random_rules(struct reference_rule rules[REFERENCE_RULES_MAX], si
 		rule->port = PICK(rule_ports);
 		rule->path = PICK(globs);
 		rule->methods = PICK(lists);
-		if (strcmp(rule->scheme, "tls") == 0)
+		if (is_unopened(rule))
 			rule->path = rule->methods = "";
+		if (is_flow(rule))
+			rule->host = PICK(flow_hosts);
+		if (is_flow(rule) && rule->allow && !rule->port)
+			rule->port = PICK(ports);
 		rule->websocket = may_have_websocket(rule) && rand() % 3 == 0;
-		rule->credentials = rule->allow && strcmp(rule->scheme, "tls") != 0 &&
-						    rand() % 4 == 0
+		rule->credentials = rule->allow && !is_unopened(rule) && rand() % 4 == 0
 					    ? POLICY_CREDENTIALS_NONE
 					    : POLICY_CREDENTIALS_ANY;
 	}
@@ -90,6 +106,8 @@ static bool host_matches(const struct reference_rule *rule, const char *host)
 
 	if (strcmp(rule->host, "*") == 0)
 		return !rule->allow || !is_address(host);
+	if (strcmp(rule->host, RANGE) == 0)
+		return strncmp(host, "192.0.2.", 8) == 0;
 	if (rule->host[0] != '*')
 		return strcmp(rule->host, host) == 0;
 	/* ".x.example" must be its end, with something before it. */
@@ -109,6 +127,8 @@ static bool place_matches(const struct reference_rule *rule, const char *scheme,
 
 	if (is_bare_denial(rule))
 		return !rule->port || rule->port == port;
+	if (is_flow(rule))
+		return strcmp(own, scheme) == 0 && (!rule->port || rule->port == port);
 	return strcmp(own, scheme) == 0 && own_port == port;
 }
 
@@ -132,6 +152,8 @@ static bool rule_matches(const struct reference_rule *rule, const struct referen
 	/* A denial of a connection is one of all that would go through it. */
 	if (strcmp(rule->scheme, "tls") == 0)
 		return !rule->allow && request->https && place_matches(rule, "tls", request->port);
+	if (strcmp(rule->scheme, "tcp") == 0)
+		return !rule->allow && place_matches(rule, "tcp", request->port);
 	return place_matches(rule, request->https ? "https" : "http", request->port) &&
 	       reference_glob_matches(glob, reading) && method_matches(rule, request->method) &&
 	       (!request->websocket || !rule->allow || rule->websocket);
@@ -153,8 +175,9 @@ size_t reference_decide_tls(const struct reference_rule *rules, size_t count, co
 	size_t i = 0;
 
 	while (i < count &&
-	       !(host_matches(&rules[i], host) && (place_matches(&rules[i], "https", port) ||
-						   place_matches(&rules[i], "tls", port))))
+	       !(host_matches(&rules[i], host) &&
+		 (place_matches(&rules[i], "https", port) ||
+		  place_matches(&rules[i], "tls", port) || place_matches(&rules[i], "tcp", port))))
 		i++;
 	return i;
 }
@@ -166,9 +189,37 @@ enum policy_tls_route reference_route(const struct reference_rule *rules, size_t
 
 	if (decided == count)
 		return POLICY_TLS_REFUSE;
-	if (strcmp(rule->scheme, "tls") == 0)
+	if (is_unopened(rule))
 		return rule->allow ? POLICY_TLS_PASS : POLICY_TLS_REFUSE;
 	if (is_bare_denial(rule) && !*rule->path && !*rule->methods)
 		return POLICY_TLS_REFUSE;
 	return POLICY_TLS_INSPECT;
+}
+
+static bool is_total_denial(const struct reference_rule *rule)
+{
+	return is_bare_denial(rule) && !*rule->path && !*rule->methods;
+}
+
+bool reference_is_flow_rule(const struct reference_rule *rule, bool udp)
+{
+	return strcmp(rule->scheme, udp ? "udp" : "tcp") == 0 || is_total_denial(rule);
+}
+
+static bool is_about_flow(const struct reference_rule *rule, bool udp, unsigned int port)
+{
+	if (udp)
+		return reference_is_flow_rule(rule, true) && place_matches(rule, "udp", port);
+	return place_matches(rule, "https", port) || place_matches(rule, "http", port) ||
+	       place_matches(rule, "tls", port) || place_matches(rule, "tcp", port);
+}
+
+size_t reference_decide_flow(const struct reference_rule *rules, size_t count, bool udp,
+			     const char *host, unsigned int port)
+{
+	size_t i = 0;
+
+	while (i < count && !(host_matches(&rules[i], host) && is_about_flow(&rules[i], udp, port)))
+		i++;
+	return i;
 }

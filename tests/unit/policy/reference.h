@@ -13,8 +13,8 @@ enum { REFERENCE_RULES_MAX = 12 };
 /* A rule with one target, as the words it is written with. */
 struct reference_rule {
 	bool allow;
-	const char *scheme;  /* "", "https", "http", "tls" */
-	const char *host;    /* a name, "*.NAME", "*", or an address */
+	const char *scheme;  /* "", "https", "http", "tls", "tcp", "udp" */
+	const char *host;    /* a name, "*.NAME", "*", an address, or RANGE */
 	unsigned int port;   /* 0: none */
 	const char *path;    /* "" or a glob */
 	const char *methods; /* "" or names with spaces between */
@@ -48,6 +48,12 @@ size_t reference_decide_tls(const struct reference_rule *rules, size_t count, co
 			    unsigned int port);
 enum policy_tls_route reference_route(const struct reference_rule *rules, size_t count,
 				      size_t decided);
+
+/* The same for a connection or datagrams: the first rule that is about them at all, and whether it
+ * lets them out as they are. */
+size_t reference_decide_flow(const struct reference_rule *rules, size_t count, bool udp,
+			     const char *host, unsigned int port);
+bool reference_is_flow_rule(const struct reference_rule *rule, bool udp);
 
 bool reference_glob_matches(const char *glob, const char *text);
 

@@ -63,7 +63,46 @@ static void rules_that_never_decide_are_errors(void **state)
 		 "rules[0] on line 3 names \"a.example/x\", so that the connection is opened"},
 		{"- deny: a.example/x\n- allow: tls://a.example\n",
 		 "so that the connection is opened"},
+		{"- allow: tcp://a.example:22\n- allow: tcp://a.example:22\n",
+		 "error: this never matches: rules[0] on line 3 allows \"tcp://a.example:22\""},
+		{"- allow: tcp://a.example:443\n- allow: a.example/x\n",
+		 "passes through \"tcp://a.example:443\" before a request is seen"},
+		{"- allow: tcp://a.example:80\n- allow: http://a.example\n",
+		 "passes through \"tcp://a.example:80\" before a request is seen"},
+		{"- allow: tcp://a.example:443\n- allow: tls://a.example\n", "this never matches"},
+		{"- allow: a.example/x\n- allow: tcp://a.example:443\n",
+		 "rules[0] on line 3 names \"a.example/x\", so that the connection is opened"},
+		{"- allow: http://a.example:8080\n- allow: tcp://a.example:8080\n",
+		 "so that the connection is opened"},
+		{"- allow: tls://a.example\n- allow: tcp://a.example:443\n",
+		 "names \"tls://a.example\", so that nothing but TLS passes"},
+		{"- allow: tcp://a.example:443\n- deny: a.example\n",
+		 "error: this denial comes too late"},
+		{"- allow: tcp://a.example:22\n- deny: a.example:22\n",
+		 "error: this denial comes too late"},
+		{"- allow: tcp://a.example:22\n- deny: tcp://a.example:22\n",
+		 "error: this denial comes too late"},
+		{"- allow: udp://a.example:53\n- deny: udp://a.example:53\n",
+		 "error: this denial comes too late"},
+		{"- deny: tcp://a.example\n- allow: a.example\n",
+		 "denies \"tcp://a.example\" before a request is seen"},
+		{"- deny: a.example\n- allow: tcp://a.example:22\n", "this never matches"},
+		{"- deny: a.example\n- allow: udp://a.example:22\n", "this never matches"},
+		{"- deny: udp://*\n- allow: udp://8.8.8.8:53\n", "this never matches"},
+		{"- allow: tcp://8.8.8.0/24:53\n- allow: tcp://8.8.8.8:53\n", "this never matches"},
+		{"- allow: tcp://8.8.8.0/24:53\n- allow: tcp://8.8.8.128/25:53\n",
+		 "this never matches"},
+		{"- allow: udp://8.8.8.0/24:53\n- deny: udp://8.8.8.8:53\n",
+		 "this denial comes too late"},
+		{"- allow: tcp://8.8.8.0/24:443\n- allow: https://8.8.8.8\n",
+		 "before a request is seen"},
 		/* Addresses that cannot be dialled. */
+		{"- allow: tcp://10.0.0.0/24:5432\n",
+		 ":3:10: error: this range is private (RFC 1918), and no range"},
+		{"- allow: udp://169.254.0.0/16:53\n",
+		 "this range (link-local) can never be reached"},
+		{"- allow: tcp://10.0.0.5:5432\n", "this address is private (RFC 1918)"},
+		{"- allow: tcp://localhost:5432\n", "\"localhost\" is the sandbox itself"},
 		{"- allow: 10.0.0.5\n",
 		 ":3:10: error: this address is private (RFC 1918), and no range"},
 		{"- allow: http://127.0.0.1:8080\n", "this address is loopback, and no range"},
@@ -89,6 +128,9 @@ static void denials_that_leave_a_part_allowed_are_warned_of(void **state)
 		"- {allow: a.example, methods: GET}\n- deny: a.example/x\n",
 		"- {allow: '*.example.org', methods: GET}\n- deny: a.example.org\n",
 		"- allow: a.example/x/**\n- deny: a.example/**/secret\n",
+		"- allow: tcp://*.example.org:22\n- deny: tcp://a.example.org\n",
+		"- allow: udp://*.example.org:53\n- deny: udp://a.example.org\n",
+		"- allow: udp://*.example.org:53\n- deny: a.example.org:53\n",
 	};
 
 	(void)state;
@@ -126,6 +168,19 @@ static void what_decides_something_is_left_alone(void **state)
 		"- allow: a.example/x\n- deny: tls://a.example\n",
 		"- allow: a.b.org/x\n- allow: tls://*.b.org\n- allow: '*.b.org'\n",
 		"- allow: [a.example/x, a.example/y]\n- deny: a.example\n",
+		"- allow: tcp://a.example:22\n- allow: a.example\n",
+		"- allow: a.example\n- allow: tcp://a.example:22\n",
+		"- allow: a.example\n- allow: udp://a.example:443\n",
+		"- allow: udp://a.example:443\n- allow: a.example\n",
+		"- allow: udp://a.example:53\n- allow: tcp://a.example:53\n",
+		"- allow: tcp://a.example:22\n- deny: tcp://a.example\n",
+		"- allow: tcp://a.example:22\n- deny: a.example\n",
+		"- allow: udp://a.example:53\n- deny: a.example:53\n",
+		"- deny: a.example/x\n- allow: udp://a.example:53\n",
+		"- allow: a.b.org/x\n- allow: tcp://*.b.org:443\n- allow: '*.b.org'\n",
+		"- allow: tcp://8.8.8.8:53\n- deny: tcp://8.8.8.0/24\n",
+		"- {allow: 'tcp://*:22', wide: true}\n- allow: tcp://8.8.8.0/24:22\n",
+		"- deny: tcp://10.0.0.0/8\n- deny: udp://169.254.169.254\n",
 		"- deny: 169.254.169.254\n- deny: 10.0.0.5\n- deny: localhost\n",
 	};
 
@@ -171,6 +226,16 @@ static void secrets_must_have_a_way_out(void **state)
 		 "error: rules[0] on line 2 passes this host through unopened", false},
 		{"[{allow: 'tls://*.b.example'}]", "'*.a.b.example'",
 		 "error: rules[0] on line 2 passes this host through unopened", false},
+		{"[{allow: 'tcp://a.example:443'}]", "a.example",
+		 "error: rules[0] on line 2 passes this host through unopened", false},
+		{"[{allow: 'tcp://*.b.example:443'}]", "'*.a.b.example'",
+		 "error: rules[0] on line 2 passes this host through unopened", false},
+		{"[{allow: 'tcp://8.8.8.0/24:443'}]", "8.8.8.8",
+		 "error: rules[0] on line 2 passes this host through unopened", false},
+		{"[{allow: 'udp://a.example:443'}]", "a.example", "error: no rule allows this host",
+		 false},
+		{"[{allow: 'tcp://x.a.example:443'}, {allow: '*.a.example'}]", "'*.a.example'",
+		 "warning: rules[0] on line 2 passes some of these hosts through", true},
 		{"[{allow: 'tls://x.a.example'}, {allow: '*.a.example'}]", "'*.a.example'",
 		 "warning: rules[0] on line 2 passes some of these hosts through", true},
 	};
@@ -204,6 +269,8 @@ static void secrets_with_a_way_out_are_left_alone(void **state)
 		{"[{allow: '*', wide: true}]", "'*.a.example'"},
 		{"[{deny: a.example/v1/admin}, {allow: a.example}]", "a.example/v1/**"},
 		{"[{allow: 'tls://b.example'}, {allow: a.example}]", "a.example"},
+		{"[{allow: 'tcp://a.example:22'}, {allow: a.example}]", "a.example"},
+		{"[{allow: 'udp://a.example:443'}, {allow: a.example}]", "a.example"},
 		{"[{allow: a.b.example/x}, {allow: 'tls://*.b.example'}]", "a.b.example"},
 		{"[{allow: a.example, methods: [PROPFIND]}]", "a.example, methods: PROPFIND"},
 	};
@@ -404,6 +471,11 @@ static bool is_tls(const struct reference_rule *rule)
 	return strcmp(rule->scheme, "tls") == 0;
 }
 
+static bool is_tcp(const struct reference_rule *rule)
+{
+	return strcmp(rule->scheme, "tcp") == 0;
+}
+
 /* What a denial is called too late for: https at its port, by the common methods. */
 static bool is_beside_the_point(const struct reference_rule *rule,
 				const struct reference_request *asked)
@@ -412,6 +484,28 @@ static bool is_beside_the_point(const struct reference_rule *rule,
 		return true;
 	return is_bare_denial(rule) &&
 	       (!asked->https || asked->port != (rule->port ? rule->port : 443));
+}
+
+/* Whether the connection is relayed as it is. */
+static bool is_relayed(const struct reference_rule *rules, size_t count,
+		       const struct reference_request *asked)
+{
+	size_t flow = reference_decide_flow(rules, count, false, asked->host, asked->port);
+
+	return flow < count && rules[flow].allow && reference_is_flow_rule(&rules[flow], false);
+}
+
+static void refute_flows(const struct reference_rule *rules, size_t count, size_t accused,
+			 bool too_late, const struct reference_request *asked)
+{
+	const struct reference_rule *rule = &rules[accused];
+	size_t tcp = reference_decide_flow(rules, count, false, asked->host, asked->port);
+	size_t udp = reference_decide_flow(rules, count, true, asked->host, asked->port);
+
+	if (reference_is_flow_rule(rule, false))
+		assert_int_not_equal(tcp, accused);
+	if (reference_is_flow_rule(rule, true) && !(too_late && is_bare_denial(rule)))
+		assert_int_not_equal(udp, accused);
 }
 
 /* Asks many things, and fails if one is decided by the rule that is said to decide nothing. */
@@ -423,6 +517,10 @@ static void refute(const struct reference_rule *rules, size_t count, size_t accu
 
 		reference_random_request(&asked);
 		if (too_late && is_beside_the_point(&rules[accused], &asked))
+			continue;
+		refute_flows(rules, count, accused, too_late, &asked);
+		/* The denial of a port is too late where one of its protocols is allowed. */
+		if (is_relayed(rules, count, &asked) || (too_late && is_tcp(&rules[accused])))
 			continue;
 		connection = reference_decide_tls(rules, count, asked.host, asked.port);
 		if (is_tls(&rules[accused]))

@@ -163,6 +163,76 @@ static void connections_are_routed_by_the_first_rule_about_them(void **state)
 	policy_free(policy);
 }
 
+static void flows_are_let_out_by_the_first_rule_about_them(void **state)
+{
+	struct policy *policy = fixture_load(RULES
+					     "- allow: tcp://ssh.example:22\n"
+					     "- {deny: 'tcp://*.bad.example', reason: closed}\n"
+					     "- {allow: 'tcp://*.example:23', wide: true}\n"
+					     "- allow: open.org/x\n"
+					     "- {allow: 'tcp://*.org:443', wide: true}\n"
+					     "- allow: tcp://8.8.8.0/24:53\n"
+					     "- allow: udp://8.8.8.8:53\n"
+					     "- deny: gone.net\n"
+					     "- {allow: 'udp://*:123', wide: true}\n"
+					     "- allow: 'tcp://[2a00::]/16:9'\n");
+	static const struct {
+		enum policy_scheme scheme;
+		const char *host;
+		uint16_t port;
+		size_t rule; /* 99: none */
+		const char *reason;
+	} rows[] = {
+		{POLICY_TCP, "ssh.example", 22, 0, NULL},
+		{POLICY_UDP, "ssh.example", 22, 99,
+		 "rules[0] allows ssh.example by tcp on port 22, not by udp on port 22"},
+		{POLICY_TCP, "x.bad.example", 23, 1, "closed"},
+		{POLICY_TCP, "good.example", 23, 2, NULL},
+		{POLICY_TCP, "good.example", 24, 99,
+		 "rules[2] allows good.example by tcp on port 23, not by tcp on port 24"},
+		{POLICY_TCP, "open.org", 443, 99,
+		 "rules[3] names open.org port 443 by https, and comes first"},
+		{POLICY_TCP, "other.org", 443, 4, NULL},
+		{POLICY_TCP, "8.8.8.8", 53, 5, NULL},
+		{POLICY_TCP, "8.8.9.8", 53, 99, "no rule allows 8.8.9.8"},
+		{POLICY_UDP, "8.8.8.8", 53, 6, NULL},
+		{POLICY_UDP, "8.8.8.9", 53, 99,
+		 "rules[5] allows 8.8.8.9 by tcp on port 53, not by udp on port 53"},
+		{POLICY_TCP, "gone.net", 22, 7, "rules[7] denies gone.net"},
+		{POLICY_UDP, "gone.net", 123, 7, "rules[7] denies gone.net"},
+		{POLICY_UDP, "any.net", 123, 8, NULL},
+		{POLICY_UDP, "192.0.2.1", 123, 99, "no rule allows 192.0.2.1"},
+		{POLICY_TCP, "[2a00:1::1]", 9, 9, NULL},
+		{POLICY_TCP, "[2b00:1::1]", 9, 99, "no rule allows 2b00:1::1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct policy_verdict verdict;
+		struct host host;
+
+		host_parse(slice_from_text(rows[i].host), &host);
+		assert_int_equal(
+			policy_decide_flow(policy, rows[i].scheme, &host, rows[i].port, &verdict),
+			!rows[i].reason);
+		assert_int_equal(verdict.allow, !rows[i].reason);
+		assert_int_equal(verdict.rule ? verdict.rule->index : 99, rows[i].rule);
+		if (rows[i].reason)
+			assert_string_equal(verdict.reason, rows[i].reason);
+	}
+	/* TLS that came by another way than the address of its name is within what is allowed. */
+	{
+		struct policy_verdict verdict;
+		struct host host;
+
+		host_parse(slice_from_text("ssh.example"), &host);
+		assert_int_equal(policy_decide_tls(policy, &host, 22, &verdict), POLICY_TLS_PASS);
+	}
+	assert_true(policy_names_port(policy, 443));
+	assert_false(policy_names_port(policy, 22));
+	policy_free(policy);
+}
+
 static void plain_http_is_only_where_a_rule_allows_it(void **state)
 {
 	struct policy *policy = fixture_load(RULES "- allow: http://a.example\n"
@@ -425,6 +495,36 @@ static void a_suggestion_is_a_rule(void **state)
 			    "- allow: https://a.example/live; methods: [GET]; websocket: true");
 }
 
+static void a_suggested_flow_is_a_rule(void **state)
+{
+	static const struct {
+		enum policy_scheme scheme;
+		const char *host, *line;
+	} rows[] = {
+		{POLICY_TCP, "a.example", "- allow: tcp://a.example:22"},
+		{POLICY_UDP, "8.8.8.8", "- allow: udp://8.8.8.8:22"},
+		{POLICY_TCP, "[2a00::1]", "- allow: \"tcp://[2a00::1]:22\""},
+	};
+	char out[100], text[200];
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct policy_verdict verdict;
+		struct policy *policy;
+		struct host host;
+
+		host_parse(slice_from_text(rows[i].host), &host);
+		policy_suggest_flow(rows[i].scheme, &host, 22, out, sizeof(out));
+		assert_string_equal(out, rows[i].line);
+		snprintf(text, sizeof(text), RULES "%s\n", out);
+		policy = fixture_load(text);
+		assert_true(policy_decide_flow(policy, rows[i].scheme, &host, 22, &verdict));
+		policy_free(policy);
+		assert_int_equal(policy_suggest_flow(rows[i].scheme, &host, 22, out, 9), 0);
+		assert_string_equal(out, "");
+	}
+}
+
 /* Puts the suggestion into a policy, and asks again. */
 static void a_suggestion_allows_what_it_was_made_for(void **state)
 {
@@ -545,6 +645,25 @@ static void compare_connection(const struct compiled *c, const struct reference_
 	assert_int_equal(verdict.rule ? verdict.rule->index : count, decided);
 }
 
+static void compare_flow(const struct compiled *c, const struct reference_rule *rules, size_t count,
+			 const struct reference_request *asked, bool udp)
+{
+	size_t decided = reference_decide_flow(rules, count, udp, asked->host, asked->port);
+	struct policy_verdict verdict;
+	struct host host;
+	bool allow;
+
+	if (decided < count && !reference_is_flow_rule(&rules[decided], udp))
+		decided = count;
+	host_parse(slice_from_text(asked->host), &host);
+	allow = policy_decide_flow(&c->policy, udp ? POLICY_UDP : POLICY_TCP, &host,
+				   (uint16_t)asked->port, &verdict);
+	assert_int_equal(allow, decided < count && rules[decided].allow);
+	assert_int_equal(verdict.allow, allow);
+	assert_int_equal(verdict.rule ? verdict.rule->index : count, decided);
+	assert_true(allow || verdict.reason);
+}
+
 static void verdicts_are_those_of_the_reference(void **state)
 {
 	static struct compiled compiled;
@@ -563,6 +682,8 @@ static void verdicts_are_those_of_the_reference(void **state)
 			reference_random_request(&asked);
 			compare_request(&compiled, rules, count, &asked);
 			compare_connection(&compiled, rules, count, &asked);
+			compare_flow(&compiled, rules, count, &asked, false);
+			compare_flow(&compiled, rules, count, &asked, true);
 		}
 		release(&compiled);
 	}
@@ -575,6 +696,8 @@ int main(void)
 		cmocka_unit_test(every_reading_of_a_path_must_be_allowed),
 		cmocka_unit_test(a_star_allows_names_and_denies_addresses_too),
 		cmocka_unit_test(connections_are_routed_by_the_first_rule_about_them),
+		cmocka_unit_test(flows_are_let_out_by_the_first_rule_about_them),
+		cmocka_unit_test(a_suggested_flow_is_a_rule),
 		cmocka_unit_test(plain_http_is_only_where_a_rule_allows_it),
 		cmocka_unit_test(secrets_go_where_they_are_bound_and_nowhere_else),
 		cmocka_unit_test(a_websocket_needs_a_rule_that_says_so),

@@ -62,6 +62,42 @@ static void takes_every_form(void **state)
 	}
 }
 
+static void a_flow_may_be_to_a_range(void **state)
+{
+	static const struct {
+		const char *text;
+		enum policy_scheme scheme;
+		const char *host;
+		uint16_t port;
+		int bits; /* -1: no range */
+	} rows[] = {
+		{"tcp://a.example:22", POLICY_TCP, "a.example", 22, -1},
+		{"tcp://*.a.example:22", POLICY_TCP, "a.example", 22, -1},
+		{"udp://192.0.2.1:53", POLICY_UDP, "192.0.2.1", 53, -1},
+		{"tcp://[2001:db8::1]:22", POLICY_TCP, "2001:db8::1", 22, -1},
+		{"tcp://192.0.2.0/24:5432", POLICY_TCP, "192.0.2.0", 5432, 24},
+		{"udp://0.0.0.0/0:53", POLICY_UDP, "0.0.0.0", 53, 0},
+		{"tcp://192.0.2.1/32:22", POLICY_TCP, "192.0.2.1", 22, 32},
+		{"udp://[2001:db8::]/32:53", POLICY_UDP, "2001:db8::", 53, 32},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct policy_target target;
+		struct target_fault fault;
+
+		assert_int_equal(parse(rows[i].text, TARGET_ALLOW, &target, &fault), 0);
+		assert_int_equal(target.scheme, rows[i].scheme);
+		assert_string_equal(target.host.text, rows[i].host);
+		assert_int_equal(target.port, rows[i].port);
+		assert_false(target.any_port || target.any_scheme);
+		assert_int_equal(target.is_range, rows[i].bits >= 0);
+		if (target.is_range)
+			assert_int_equal(target.range.prefix_bits, rows[i].bits);
+		assert_true(target.path.matches_all);
+	}
+}
+
 static void a_denial_without_a_scheme_is_for_all_of_them(void **state)
 {
 	struct policy_target target;
@@ -73,6 +109,12 @@ static void a_denial_without_a_scheme_is_for_all_of_them(void **state)
 	assert_int_equal(parse("a.example:8443/x", TARGET_DENY, &target, &fault), 0);
 	assert_true(target.any_scheme && !target.any_port);
 	assert_int_equal(target.port, 8443);
+	assert_int_equal(parse("tcp://a.example", TARGET_DENY, &target, &fault), 0);
+	assert_true(!target.any_scheme && target.any_port);
+	assert_int_equal(parse("udp://[2001:db8::]/32", TARGET_DENY, &target, &fault), 0);
+	assert_true(!target.any_scheme && target.any_port && target.is_range);
+	assert_int_equal(parse("tcp://a.example:22", TARGET_DENY, &target, &fault), 0);
+	assert_false(target.any_scheme || target.any_port);
 	assert_int_equal(parse("https://a.example", TARGET_DENY, &target, &fault), 0);
 	assert_false(target.any_scheme || target.any_port);
 }
@@ -86,8 +128,32 @@ static void all_else_is_refused_at_its_place(void **state)
 		{"HTTPS://a.example", "HTTPS", "unknown scheme"},
 		{"htps://a.example", "htps", "unknown scheme"},
 		{"ftp://a.example", "ftp", "unknown scheme"},
-		{"tcp://a.example:1", "tcp", "not yet supported"},
-		{"udp://a.example:1", "udp", "not yet supported"},
+		{"TCP://a.example:1", "TCP", "unknown scheme"},
+		{"tcp://", "tcp://", "no host"},
+		{"tcp://:22", "tcp://:22", "no host"},
+		{"tcp://a.example", "a.example", "needs a port"},
+		{"udp://*.a.example", "*.a.example", "a udp:// target needs a port"},
+		{"tcp://192.0.2.0/24", "192.0.2.0/24", "needs a port"},
+		{"tcp://a.example:", ":", "no port"},
+		{"tcp://a.example:0", "0", "from 1 to 65535"},
+		{"tcp://a.example:022", "022", "from 1 to 65535"},
+		{"tcp://a.example:*", "*", "a port is a number"},
+		{"tcp://a.example:22/", "/", "no path"},
+		{"tcp://a.example:22/x", "/x", "no path"},
+		{"tcp://a.example/x:22", "/x", "no path"},
+		{"tcp://192.0.2.0:22/24", "/24", "no path"},
+		{"tcp://u@a.example:22", "u@", "user information"},
+		{"tcp://a.example:22:23", "a.example:22:23", "two colons"},
+		{"tcp://2001:db8::1:22", "2001:db8::1:22", "two colons"},
+		{"tcp://a.example/24:22", "a.example/24", "a range is one of addresses"},
+		{"tcp://*/24:22", "*", "a star can only"},
+		{"tcp://192.0.2.0/:22", "/", "no path"},
+		{"tcp://192.0.2.0/024:22", "192.0.2.0/024", "a prefix is a number"},
+		{"tcp://192.0.2.0/33:22", "192.0.2.0/33", "a number from 0 to 32"},
+		{"tcp://192.0.2.1/24:22", "192.0.2.1/24", "bits set behind its prefix"},
+		{"tcp://192.0.2/24:22", "192.0.2", "not an IPv4 address"},
+		{"tcp://[2001:db8::/32]:22", "/32]", "no path"},
+		{"tcp://[2001:db8::1]/32:22", "[2001:db8::1]/32", "bits set behind its prefix"},
 		{"postgres://a.example", "postgres", "not yet supported"},
 		{"mysql://a.example", "mysql", "not yet supported"},
 		{"redis://a.example", "redis", "not yet supported"},
@@ -236,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_every_form),
+		cmocka_unit_test(a_flow_may_be_to_a_range),
 		cmocka_unit_test(a_denial_without_a_scheme_is_for_all_of_them),
 		cmocka_unit_test(all_else_is_refused_at_its_place),
 		cmocka_unit_test(a_secret_goes_to_https_only),
