@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 
-enum { HOP_LIMIT = 64, ICMP_HEADER_BYTES = 8 };
+enum { HOP_LIMIT = 64, ICMP_HEADER_BYTES = 8, REJECT_ROUTE = 6 };
 
 _Static_assert(sizeof(struct datagram_flow) == 40, "there is no padding");
 
@@ -220,14 +220,15 @@ static size_t put_quote(char *out, const struct datagram_flow *flow, size_t leng
 int datagram_refuse(int raw_fd, const struct datagram_flow *flow, size_t length,
 		    enum datagram_error error)
 {
+	/* Of the codes there are, those that a kernel tells a program that waits. */
 	static const uint8_t codes4[] = {
 		[DATAGRAM_PROHIBITED] = ICMP_PKT_FILTERED,
-		[DATAGRAM_NO_HOST] = ICMP_HOST_UNREACH,
+		[DATAGRAM_NO_HOST] = ICMP_HOST_UNKNOWN,
 		[DATAGRAM_NO_PORT] = ICMP_PORT_UNREACH,
 	};
 	static const uint8_t codes6[] = {
 		[DATAGRAM_PROHIBITED] = ICMP6_DST_UNREACH_ADMIN,
-		[DATAGRAM_NO_HOST] = ICMP6_DST_UNREACH_ADDR,
+		[DATAGRAM_NO_HOST] = REJECT_ROUTE,
 		[DATAGRAM_NO_PORT] = ICMP6_DST_UNREACH_NOPORT,
 	};
 	bool four = flow->family == 4;

@@ -102,7 +102,8 @@ class Case(unittest.TestCase):
             each.answer = lambda text: [text]
 
     def inside(self, code):
-        done = self.box.python(PRELUDE + code)
+        # The kernel holds what it tells of refused packets back for a moment.
+        done = self.box.python(PRELUDE + code + "\ntime.sleep(0.1)\n")
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         return lines[0] if len(lines) == 1 else lines
@@ -206,11 +207,12 @@ for family in (socket.AF_INET, socket.AF_INET6):
 
     def test_a_name_that_does_not_exist_is_told(self):
         said = self.inside("""
-s = dial("none.many.example", 7000)
-s.send(b"x")
-say(attempt(s.recv, 10))
+for family in (socket.AF_INET, socket.AF_INET6):
+    s = dial("none.many.example", 7000, family)
+    s.send(b"x")
+    say(attempt(s.recv, 10))
 """)
-        self.assertEqual(said, "EHOSTUNREACH")
+        self.assertEqual(said, ["EHOSTDOWN", "EACCES"])
         record = self.box.records(kind="udp")[0]
         self.assertEqual((record["verdict"], record["error"]), ("allow", "the name does not exist"))
 
@@ -289,7 +291,7 @@ for port in (443, 7003):
     say(attempt(s.recv, 10))
 """)
         self.assertEqual(said, ["EPERM", "EHOSTUNREACH"] * 2)
-        self.assertEqual([r["port"] for r in self.refused()], [443, 443, 7003, 7003][::2])
+        self.assertEqual([r["port"] for r in self.refused()], [443, 7003])
         self.assertEqual(self.arrived(), [])
 
     def test_addresses_are_not_names(self):
