@@ -10,7 +10,7 @@ static void each_port_of_an_allowing_rule_is_told_once(void **state)
 		RULES "- deny: udp://a.example:7\n"
 		      "- allow: [udp://a.example:123, a.example]\n"
 		      "- allow: [udp://b.example:65535, tcp://a.example:22]\n"
-		      "- allow: [udp://192.0.2.0/24:123, udp://b.example:1]\n");
+		      "- allow: [udp://93.184.99.0/24:123, udp://b.example:1]\n");
 	uint16_t ports[8];
 
 	(void)state;
