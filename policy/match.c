@@ -180,6 +180,7 @@ bool policy_decide_flow(const struct policy *policy, enum policy_scheme scheme,
 	verdict->rule = inside ? NULL : rule;
 	verdict->allow = verdict->rule && rule->allow;
 	verdict->reason = NULL;
+	verdict->by_range = verdict->allow && entry->target->is_range;
 	if (inside)
 		reason_for_inside(host, port, entry, verdict);
 	else if (!verdict->allow)

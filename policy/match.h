@@ -28,6 +28,8 @@ struct policy_verdict {
 	const struct policy_rule *rule; /* the one that decided, or NULL: none did. What it sets,
 					   and its credentials, are for what it allows */
 	const char *reason;		/* why it is denied, for people; never NULL on a denial */
+	bool by_range; /* of a flow that is allowed: the address is none that the rule names, but in
+			  a range of the rule's */
 	char text[POLICY_REASON_BYTES]; /* UTF-8, no control characters */
 };
 

@@ -114,7 +114,7 @@ static void on_sniffed(struct client *client, struct slice received)
 		client_serve(client, received);
 		return;
 	}
-	client_refuse(client, AUDIT_TCP, "what the client sent is neither TLS nor HTTP");
+	client_refuse_unknown(client, received);
 }
 
 static void first_bytes_end(struct client *client, ssize_t error)
@@ -238,9 +238,7 @@ static void too_late(struct deadline *deadline)
 
 	switch (client->state) {
 	case CLIENT_SNIFFING:
-		client_refuse(client, AUDIT_TCP,
-			      "the client sent nothing: no protocol is allowed in which the server "
-			      "speaks first");
+		client_refuse_unknown(client, SLICE_EMPTY);
 		break;
 	case CLIENT_HELLO:
 		client_refuse(client, AUDIT_TLS, "the ClientHello did not come in time");
@@ -297,6 +295,8 @@ void client_accept(struct sandbox *sandbox, int fd, const struct address *destin
 	list_append(&sandbox->clients, &client->node);
 	sandbox->client_count++;
 	set_facts(client, port);
+	if (client_relay(client))
+		return;
 	deadline_set(&client->deadline,
 		     policy_names_port(sandbox->policy, port) ? TIMEOUT_SNIFF : TIMEOUT_SNIFF_ODD);
 	stream_resume(&client->stream);

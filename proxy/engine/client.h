@@ -1,6 +1,8 @@
 /*
  * The client's leg: one TCP connection from a sandbox, from its first byte to its last.
  *
+ * One that a tcp:// rule allows is relayed at once (passthrough.h), before any of this.
+ *
  *   state        waits for                                    then
  *   SNIFFING     the first bytes                              HELLO, SERVING (plain HTTP), or reset
  *   HELLO        the whole ClientHello                        verdict: HANDSHAKING, passed through,
@@ -105,6 +107,23 @@ void client_judge_hello(struct client *client, struct slice received);
 /* Writes the connection's record: what was refused (ALLOW false, TEXT the reason), or what failed
  * (TEXT the error). */
 void client_record(struct client *client, enum audit_kind kind, bool allow, const char *text);
+
+/* Gives the connection up to be passed through, which leaves the record of KIND; refuses it if
+ * there can be none. The client is closed. */
+void client_pass(struct client *client, enum audit_kind kind, struct slice received);
+
+/* Connections as such (client_flow.c). */
+
+/* Has the connection relayed if a tcp:// rule allows it. Then the client is closed. */
+bool client_relay(struct client *client);
+
+/* Refuses a connection in which the client has sent RECEIVED, which is of no protocol that we read
+ * (empty: in which it has sent nothing), and says what would let it through. */
+void client_refuse_unknown(struct client *client, struct slice received);
+
+/* Whether a TLS connection to PORT is known to hold no HTTP, in which a denial of it could be told.
+ * Then REASON, the denial's, is told to be for that. */
+bool client_is_dns_over_tls(uint16_t port, const char *reason, char out[POLICY_REASON_BYTES]);
 
 /* Refuses the connection by a record and a reset. */
 void client_refuse(struct client *client, enum audit_kind kind, const char *reason);

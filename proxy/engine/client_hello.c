@@ -6,7 +6,6 @@
 #include "policy/match.h"
 #include "proxy/engine/client.h"
 #include "proxy/engine/limits.h"
-#include "proxy/engine/passthrough.h"
 #include "proxy/engine/sandbox.h"
 
 /* What is wrong with a hello is said twice: in the log, and to the client by an alert. */
@@ -88,10 +87,6 @@ static void start_tls(struct client *client, struct slice received)
 
 static void pass_through(struct client *client, const struct hello *hello, struct slice received)
 {
-	struct sandbox *sandbox = client->sandbox;
-	struct client_facts facts = client->facts;
-	bool reserved;
-
 	if (hello->has_ech) {
 		/* It may be filler (GREASE), but from outside that cannot be told (threat T8). */
 		refuse_hello(client,
@@ -100,14 +95,7 @@ static void pass_through(struct client *client, const struct hello *hello, struc
 			     HELLO_ALERT_HANDSHAKE_FAILURE);
 		return;
 	}
-	reserved = sandbox_reserve_record(sandbox);
-	if (!reserved && sandbox->policy->audit_full != POLICY_AUDIT_CONTINUE) {
-		client_refuse(client, AUDIT_TLS, "the audit log cannot take a record");
-		return;
-	}
-	client->recorded = true;
-	passthrough_start(sandbox, stream_detach(&client->stream), &facts, received, reserved);
-	client_close(client, false);
+	client_pass(client, AUDIT_TLS, received);
 }
 
 static void judge_name(struct client *client, const struct hello *hello, struct slice received)
@@ -115,6 +103,7 @@ static void judge_name(struct client *client, const struct hello *hello, struct 
 	struct client_facts *facts = &client->facts;
 	const struct policy *policy = client->sandbox->policy;
 	enum policy_tls_route route;
+	char reason[POLICY_REASON_BYTES];
 
 	if (facts->is_refused) {
 		start_tls(client, received);
@@ -134,6 +123,11 @@ static void judge_name(struct client *client, const struct hello *hello, struct 
 		facts->is_refused = !facts->would_deny;
 		facts->is_denied_by_policy = facts->is_refused && !client->sandbox->killed;
 		facts->refusal_status = 403;
+	}
+	if (facts->is_refused &&
+	    client_is_dns_over_tls(facts->port, facts->refusal.reason, reason)) {
+		refuse_hello(client, reason, HELLO_ALERT_ACCESS_DENIED);
+		return;
 	}
 	start_tls(client, received);
 }

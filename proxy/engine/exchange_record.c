@@ -73,8 +73,11 @@ static void describe_secrets(const struct exchange *exchange, struct audit_recor
 static struct slice redacted(struct exchange *exchange, struct slice text)
 {
 	/* First the names, then the cut: a cut would leave half a placeholder. */
-	struct slice shown = secret_redact(&exchange->sandbox->secrets, text, &exchange->arena);
+	struct slice shown;
 
+	if (text.len == 0)
+		return SLICE_LITERAL("");
+	shown = secret_redact(&exchange->sandbox->secrets, text, &exchange->arena);
 	return shown.ptr ? slice_first(shown, RECORD_TEXT_MAX) : SLICE_LITERAL("(no memory)");
 }
 

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #include "proxy/engine/limits.h"
 #include "proxy/engine/sandbox.h"
 
-enum { SPLICE_BYTES = 256 << 10, SPLICES_A_TURN = 4 };
+enum { SPLICE_BYTES = 256 << 10, SPLICES_A_TURN = 4, WHY_BYTES = 128 };
 
 /* One direction: from one socket through a pipe to the other. */
 struct direction {
@@ -35,6 +36,7 @@ struct passthrough {
 	struct grave grave;
 	struct list node;
 	struct sandbox *sandbox;
+	enum audit_kind kind;
 	struct client_facts facts;
 	struct dial *dial;
 	struct deadline deadline;
@@ -44,7 +46,8 @@ struct passthrough {
 	int origin_fd;
 	struct direction up;
 	struct direction down;
-	struct buffer hello; /* read from the client before it was decided to pass it on */
+	struct buffer hello; /* read from the client before it was decided to pass it on; of tcp
+				nothing */
 	struct address address;
 	int64_t started_us;
 	int64_t time_us;
@@ -66,14 +69,14 @@ static void write_record(struct passthrough *pass, bool allow, const char *text)
 	/* There may be room by now. */
 	if (!pass->reserved && !sandbox_reserve_record(sandbox))
 		return;
-	audit_record_init(&record, AUDIT_TLS, sandbox->id);
+	audit_record_init(&record, pass->kind, sandbox->id);
 	record.time_us = pass->time_us;
 	record.allow = allow;
 	record.reason = allow ? NULL : text;
 	record.error = allow ? text : NULL;
 	record.host = host_slice(&pass->facts.host);
 	record.port = pass->facts.port;
-	record.has_tls = true;
+	record.has_tls = pass->kind == AUDIT_TLS;
 	record.tls.sni = host_slice(&pass->facts.sni);
 	if (pass->facts.refusal.rule)
 		record.rule = (int)pass->facts.refusal.rule->index;
@@ -127,8 +130,9 @@ static void too_late(struct deadline *deadline)
 	    "no byte was passed in either direction for too long", true);
 }
 
-/* Moves what can be moved. 0, or a negated errno when the connection is broken. */
-static int move(struct direction *direction)
+/* Moves what can be moved. 0, or a negated errno when the connection is broken, with BROKEN set to
+ * its socket. */
+static int move(struct direction *direction, int *broken)
 {
 	for (int i = 0; i < SPLICES_A_TURN && !direction->done; i++) {
 		ssize_t got;
@@ -136,6 +140,7 @@ static int move(struct direction *direction)
 		if (!direction->ended && direction->in_pipe < SPLICE_BYTES) {
 			got = splice(direction->from, NULL, direction->pipe_write, NULL,
 				     SPLICE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+			*broken = direction->from;
 			if (got < 0 && errno != EAGAIN)
 				return -errno;
 			direction->ended = got == 0;
@@ -148,6 +153,7 @@ static int move(struct direction *direction)
 		}
 		got = splice(direction->pipe_read, NULL, direction->to, NULL, direction->in_pipe,
 			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		*broken = direction->to;
 		if (got < 0)
 			return errno == EAGAIN ? 0 : -errno;
 		direction->in_pipe -= (size_t)got;
@@ -174,12 +180,24 @@ static void set_events(struct ev_loop *loop, struct ev_io *io, const struct dire
 	ev_io_start(loop, io);
 }
 
+static void end_broken(struct passthrough *pass, int broken, int error)
+{
+	char text[WHY_BYTES];
+
+	snprintf(text, sizeof(text), "the connection with the %s broke: %s",
+		 broken == pass->client_fd ? "client" : "origin", strerror(-error));
+	end(pass, true, text, true);
+}
+
 static void pump(struct passthrough *pass)
 {
 	struct ev_loop *loop = pass->sandbox->engine->loop;
+	int broken, error = move(&pass->up, &broken);
 
-	if (move(&pass->up) < 0 || move(&pass->down) < 0) {
-		end(pass, true, NULL, true);
+	if (error == 0)
+		error = move(&pass->down, &broken);
+	if (error < 0) {
+		end_broken(pass, broken, error);
 		return;
 	}
 	if (pass->up.done && pass->down.done) {
@@ -231,6 +249,8 @@ static int start_directions(struct passthrough *pass)
 		rc = open_direction(&pass->down, pass->origin_fd, pass->client_fd);
 	if (rc < 0)
 		return rc;
+	if (hello.len == 0)
+		return 0;
 	/* A new connection has room for this much. */
 	sent = send(pass->origin_fd, hello.ptr, hello.len, MSG_NOSIGNAL);
 	if (sent < 0)
@@ -268,10 +288,11 @@ static void on_dialled(void *context, const struct dial_result *result)
 	deadline_set(&pass->deadline, TIMEOUT_PASSTHROUGH);
 }
 
-static void init(struct passthrough *pass, struct sandbox *sandbox, int fd,
+static void init(struct passthrough *pass, struct sandbox *sandbox, int fd, enum audit_kind kind,
 		 const struct client_facts *facts)
 {
 	pass->sandbox = sandbox;
+	pass->kind = kind;
 	pass->facts = *facts;
 	pass->client_fd = fd;
 	pass->origin_fd = -1;
@@ -288,8 +309,8 @@ static void init(struct passthrough *pass, struct sandbox *sandbox, int fd,
 	sandbox->client_count++;
 }
 
-void passthrough_start(struct sandbox *sandbox, int fd, const struct client_facts *facts,
-		       struct slice received, bool reserved)
+void passthrough_start(struct sandbox *sandbox, int fd, enum audit_kind kind,
+		       const struct client_facts *facts, struct slice received, bool reserved)
 {
 	struct passthrough *pass = calloc(1, sizeof(*pass));
 
@@ -299,7 +320,7 @@ void passthrough_start(struct sandbox *sandbox, int fd, const struct client_fact
 		close(fd);
 		return;
 	}
-	init(pass, sandbox, fd, facts);
+	init(pass, sandbox, fd, kind, facts);
 	pass->reserved = reserved;
 	if (buffer_append(&pass->hello, received) < 0) {
 		end(pass, true, "out of memory", true);

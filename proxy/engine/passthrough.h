@@ -1,10 +1,19 @@
 /*
- * Passing a TLS connection through unopened (tls:// rules): bytes are moved by splice(2) between
- * the client and the origin, whose address we resolved from the name in the ClientHello. No
- * secrets, and nothing inside is seen: docs say that what is inside may be for another name on the
- * same server.
+ * Passing a connection through unopened: bytes are moved by splice(2) between the client and the
+ * origin. No secrets, and nothing inside is seen.
  *
- * A record of kind tls is written when it ends, with the bytes of both directions and how long it
+ *   kind   by            decided                    the origin's address
+ *   tls    tls:// rules  by the ClientHello         what the name in it resolves to. Docs say that
+ *                                                   what is inside may be for another name there
+ *   tcp    tcp:// rules  before a byte is read, so  what the name resolves to that the client
+ * dialled that servers may speak     the synthetic address of; or the address that it first
+ * dialled, if a rule names it
+ *
+ * Each side may close its half before the other. What one side does not take is not read from the
+ * other. A connection that breaks is reset on both sides, as is the client when the origin cannot
+ * be reached.
+ *
+ * A record of its kind is written when it ends, with the bytes of both directions and how long it
  * took.
  */
 #ifndef PROXY_ENGINE_PASSTHROUGH_H
@@ -15,11 +24,12 @@
 
 struct sandbox;
 
-/* Takes over the client's socket FD, from which RECEIVED (the ClientHello and what came with it)
- * has been read. RESERVED: a record has been reserved, which is the passthrough's from now on; if
- * not, the policy lets it go on all the same. On failure everything is released and recorded. */
-void passthrough_start(struct sandbox *sandbox, int fd, const struct client_facts *facts,
-		       struct slice received, bool reserved);
+/* Takes over the client's socket FD, from which RECEIVED (the ClientHello and what came with it, or
+ * nothing) has been read. FACTS have a host. KIND is AUDIT_TLS or AUDIT_TCP. RESERVED: a record has
+ * been reserved, which is the passthrough's from now on; if not, the policy lets it go on all the
+ * same. On failure everything is released and recorded. */
+void passthrough_start(struct sandbox *sandbox, int fd, enum audit_kind kind,
+		       const struct client_facts *facts, struct slice received, bool reserved);
 
 /* Ends all passed-through connections of SANDBOX. */
 void passthrough_end_all(struct sandbox *sandbox);

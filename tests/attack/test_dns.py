@@ -17,7 +17,8 @@ from lab.world import GATEWAY, HOST_ADDRESS, RESOLVER, World
 POLICY = """
 rules:
   - allow: [good.example, "*.zone.example", http://plain.example/**, tls://pass.example, rebind.example, moving.example]
-  - allow: ["*.private.example", "http://*.plain-private.example/**", "tls://*.pass-private.example"]
+  - allow: ["*.private.example", "http://*.plain-private.example/**", "tls://*.pass-private.example", "tcp://*.raw-private.example:7"]
+  - allow: ["tcp://raw.example:7", "tcp://*.raw.example:7"]
 """
 # What an attacker's zone might answer with, to get at what only the host should reach.
 PRIVATE = ["127.0.0.1", "127.8.9.10", "0.0.0.0", "0.1.2.3", "10.0.0.5", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",
@@ -31,14 +32,15 @@ PRIVATE = ["127.0.0.1", "127.8.9.10", "0.0.0.0", "0.1.2.3", "10.0.0.5", "172.16.
 
 
 def setUpModule():
-    global world, origin, evil, box, inside, host_service
+    global world, origin, raw, evil, box, inside, host_service
     world = World()
     names = ["good.example", "plain.example", "pass.example", "rebind.example", "moving.example"]
     origin = Witness(world, *names, "*.zone.example", "*.private.example")
+    raw = Scripted(world, "raw.example", lambda connection: connection.sendall(b"220 raw.example\r\n"), tls=False, port=7)
     evil = Scripted(world, "evil.example", lambda connection: connection.recv(), tls=False, port=443)
     host_service = HostService()
     for i, address in enumerate(PRIVATE):
-        for zone in ("private", "plain-private", "pass-private"):
+        for zone in ("private", "plain-private", "pass-private", "raw-private"):
             world.name(f"p{i}.{zone}.example", address)
     box, inside = enter(world, POLICY)
 
@@ -46,7 +48,7 @@ def setUpModule():
 def tearDownModule():
     inside.close()
     faults = inside.faults()
-    for thing in (origin, evil, world):
+    for thing in (origin, raw, evil, world):
         thing.close()
     assert not faults, faults
 
@@ -67,8 +69,14 @@ def get_plain(host, to=None, port=80):
         return receive(stream)[0]
 
 
+def hear(host):
+    """What a server says that speaks first, and how the connection ends."""
+    with connect(host, 7) as stream:
+        return receive(stream)
+
+
 def get_all(function, hosts):
-    names = {"get": get, "get_plain": get_plain, "greet": lambda host: greet(host, records(client_hello(name=host.encode())))}
+    names = {"get": get, "get_plain": get_plain, "hear": hear, "greet": lambda host: greet(host, records(client_hello(name=host.encode())))}
     return in_parallel(names[function], [(host,) for host in hosts])
 
 
@@ -76,7 +84,7 @@ class Dns(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         # The functions that others are made of are known inside.
-        for function in (get, get_plain):
+        for function in (get, get_plain, hear):
             inside.teach(function)
 
     def setUp(self):
@@ -114,13 +122,14 @@ class Dns(unittest.TestCase):
         self.assertEqual({name for name, _ in self.questions()}, {"asked.zone.example"})
 
     def test_D3_D4_N9_an_allowed_name_that_leads_to_a_private_address_is_not_dialled(self):
-        for zone, function in (("private", "get"), ("plain-private", "get_plain"), ("pass-private", "greet")):
+        for zone, function in (("private", "get"), ("plain-private", "get_plain"), ("pass-private", "greet"), ("raw-private", "hear")):
             hosts = [f"p{i}.{zone}.example" for i in range(len(PRIVATE))]
             for address, host, answer in zip(PRIVATE, hosts, inside.do(get_all, function, hosts)):
                 with self.subTest(address=address, zone=zone):
-                    if function == "greet":
-                        self.assertIn(answer[0], ("reset", "eof"))
-                        verdicts = {(r["verdict"], "may not be dialled" in r["reason"]) for r in settle(box, kind="tls", host=host)}
+                    if function in ("greet", "hear"):
+                        self.assertIn(answer[0] if function == "greet" else answer[1], ("reset", "eof"))
+                        kind = "tls" if function == "greet" else "tcp"
+                        verdicts = {(r["verdict"], "may not be dialled" in r["reason"]) for r in settle(box, kind=kind, host=host)}
                         self.assertEqual(verdicts, {("deny", True)})
                     else:
                         self.assertEqual(statuses(answer), [403])
@@ -163,12 +172,23 @@ class Dns(unittest.TestCase):
             self.assertLessEqual(dialled, {origin.address}, addresses)
             self.assertEqual(statuses(answer), [403] if i == 2 else [200], addresses)  # of a family 16 are looked at
             self.assertEqual({r.get("ip") for r in settle(box, kind="http", host=host)}, {None if i == 2 else origin.address})
+        mark = world.recorder.mark()
+        for i, addresses in enumerate(cases):
+            host = f"mixed{i}.raw.example"
+            world.names.records[host] = [raw.address if a == origin.address else a for a in addresses]
+            self.assertEqual(inside.do(hear, host), (b"", "reset") if i == 2 else (b"220 raw.example\r\n", "eof"), addresses)
+        self.assertEqual({address for _, address, _ in world.recorder.since(mark, ignore=(RESOLVER,))}, {raw.address})
 
     def test_D5_the_address_that_the_program_dials_is_never_believed(self):
         for function, host in ((get, "good.example"), (get_plain, "plain.example")):
             answer = inside.do(function, host, evil.address)
             self.assertIn(statuses(answer)[0], (200, 502), answer)
         self.assertEqual(inside.do(greet_at, "pass.example", evil.address)[0], "certificate")
+        # A connection that is not looked into has no name but the one whose address was asked for.
+        self.assertEqual(inside.do(hear, "raw.example"), (b"220 raw.example\r\n", "eof"))
+        for address in (evil.address, raw.address, "198.19.200.200"):
+            self.assertEqual(inside.do(hear, address), (b"", "reset"))
+        self.assertEqual([r["ip"] for r in settle(box, kind="tcp", host="raw.example")], [raw.address])
         # Nor is the address of another name, nor one that no name has.
         self.assertEqual(statuses(inside.do(get_with_address_of, "evil.example", "good.example")), [421])
         self.assertEqual(statuses(inside.do(get, "good.example", "198.19.200.200")), [200])
@@ -190,7 +210,8 @@ class Dns(unittest.TestCase):
                 found[name] = classify(*receive(stream, 15, 0.3))[0]
             return found
         found = inside.do(try_ways)
-        self.assertEqual({found.pop("dot"), found.pop("alt")}, {"certificate"})
+        # DNS over TLS is refused at once, so that the client falls back.
+        self.assertEqual((found.pop("dot"), found.pop("alt")), ("alert", "certificate"))
         self.assertEqual(set(found.values()), {"EPERM"}, found)
         for host, address in (("dns.google", "8.8.8.8"), ("cloudflare-dns.com", "1.1.1.1"), ("doh.opendns.com", "146.112.41.2")):
             self.assertEqual(statuses(inside.do(get, host, address, "/dns-query?dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB")), [403], host)

@@ -241,6 +241,14 @@ class Names(unittest.TestCase):
         self.assertTrue(inside.do(over_http, other.encode(), other).startswith(b"HTTP/1.1 403"))
         self.assertEqual(self.greet(other.encode()), ("alert", 112))
         self.assertEqual(self.greet(b"[2606:2800:220:1::1]"), ("alert", 112))
+        # "*" is every name, and a range is for its port.
+        def by_port(address, port):
+            with connect(address, port) as stream:
+                return receive(stream)
+        _, wide = enter(world, "rules: [{allow: ['tcp://*:7', 'tcp://93.184.7.0/24:8'], wide: true}]")
+        for address, port in ((other, 7), (other, 8), ("93.184.7.7", 7), ("93.184.8.7", 8), ("2606:2800:220:1::1", 7)):
+            self.assertEqual(wide.do(by_port, address, port), (b"", "reset"), (address, port))
+        wide.close()
         self.nothing_left()
         # Named by a rule it is dialled, and its certificate must be for the address: this one is not.
         raw = inside.do(by_address, origin.address, None, origin.address)

@@ -396,7 +396,8 @@ class Tls(unittest.TestCase):
 
     def test_T13_S22_what_is_passed_through_has_no_secret(self):
         for rules, use in (("[{allow: tls://bound.example}]", "bound.example"), ("[{allow: tls://bound.example}, {allow: bound.example}]", "bound.example"), ("[{allow: http://bound.example/**}]", "bound.example"),
-                           ("[{allow: bound.example}]", "http://bound.example/**"), ("[{allow: bound.example}]", "tls://bound.example"), ("[]", "bound.example"), ("[{allow: tls://*.bound.example}]", "x.bound.example")):
+                           ("[{allow: bound.example}]", "http://bound.example/**"), ("[{allow: bound.example}]", "tls://bound.example"), ("[]", "bound.example"), ("[{allow: tls://*.bound.example}]", "x.bound.example"),
+                           ("[{allow: tcp://bound.example:443}]", "bound.example"), ("[{allow: tcp://bound.example:443}, {allow: bound.example}]", "bound.example"), ("[{allow: bound.example}]", "tcp://bound.example:443")):
             bad = Sandbox(world, f"secrets: {{KEY: {{from: env, use: [{{at: '{use}', slot: header Authorization}}]}}}}\nrules: {rules}")
             done = bad.run(["true"], env={"KEY": SECRET})
             self.assertEqual(done.returncode, 125, rules)

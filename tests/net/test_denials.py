@@ -205,6 +205,8 @@ result = subprocess.run(["curl", "-sS", "-T", "much", "-w", "%{http_code}", url]
                 self.assertEqual(fields["sallyport-verdict"], "deny")
                 self.assertEqual(client.to_end()[1], "close_notify")
         self.assert_nothing_left()
+        # What could not be read is left empty in the log.
+        self.assertNotIn("(no memory)", str(self.records(kind="http")[-5:]))
 
     # By other protocols.
 
