@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include "base/wallclock.h"
 #include "ca/bundle.h"
 #include "policy/placeholder.h"
+#include "policy/udp_ports.h"
 #include "proxy/control/secret_source.h"
 #include "proxy/control/supervisor.h"
 #include "proxy/engine/message.h"
@@ -314,6 +316,8 @@ static int collect_paths(struct supervisor *supervisor, struct paths *paths)
 static int launch_sandbox(struct supervisor *supervisor, struct steer_sockets *sockets,
 			  struct error *err)
 {
+	uint16_t ports[STEER_PORTS_MAX];
+	size_t port_count = policy_udp_ports(supervisor->setup->policy, ports, STEER_PORTS_MAX);
 	struct paths paths;
 	struct steer_plan plan;
 	int rc;
@@ -334,6 +338,8 @@ static int launch_sandbox(struct supervisor *supervisor, struct steer_sockets *s
 		.masked_count = paths.masked_count,
 		.read_only = paths.read_only,
 		.read_only_count = paths.read_only_count,
+		.datagram_ports = ports,
+		.datagram_port_count = port_count,
 	};
 	rc = steer_launch(&plan, &supervisor->sandbox, sockets, err);
 	supervisor->sandbox_alive = rc == 0;
@@ -344,14 +350,21 @@ static int launch_sandbox(struct supervisor *supervisor, struct steer_sockets *s
 static int hand_over_sockets(struct supervisor *supervisor, struct steer_sockets *sockets,
 			     struct error *err)
 {
-	const int fds[] = {sockets->tcp[0],	sockets->tcp[1],     sockets->dns_udp[0],
-			   sockets->dns_udp[1], sockets->dns_tcp[0], sockets->dns_tcp[1],
-			   sockets->log_fd};
-	int rc;
+	char payload[sizeof(uint32_t) + sizeof(supervisor->servers)];
+	int fds[STEER_SOCKETS], rc;
+	size_t count, length;
+	uint32_t which;
 
 	supervisor_read_servers(supervisor->servers, sizeof(supervisor->servers));
-	rc = tell_worker(supervisor, MESSAGE_SERVE, slice_from_text(supervisor->servers), fds, 7,
-			 err);
+	which = steer_sockets_list(sockets, fds, &count);
+	memcpy(payload, &which, sizeof(which));
+	length = strlen(supervisor->servers);
+	memcpy(payload + sizeof(which), supervisor->servers, length);
+	rc = tell_worker(supervisor, MESSAGE_SERVE, slice_of(payload, sizeof(which) + length), fds,
+			 count, err);
+	/* But for the queue's: only we may tell the kernel of verdicts. */
+	if (rc == 0)
+		supervisor->queue_fd = take_fd(&sockets->queue_fd);
 	steer_sockets_close(sockets);
 	if (rc < 0)
 		return rc;
@@ -455,6 +468,7 @@ void supervisor_release(struct supervisor *supervisor)
 		kill(supervisor->worker, SIGKILL);
 		waitpid(supervisor->worker, NULL, 0);
 	}
+	cleanup_close_fd(&supervisor->queue_fd);
 	if (supervisor->worker_socket >= 0)
 		close(supervisor->worker_socket);
 	if (supervisor->signals >= 0)

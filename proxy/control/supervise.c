@@ -2,10 +2,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/say.h"
 #include "base/wallclock.h"
 #include "proxy/control/supervisor.h"
@@ -110,6 +112,8 @@ static void worker_is_lost(struct supervisor *supervisor)
 	/* One that was taken over may speak nonsense, or close its end, and live on. */
 	kill(supervisor->worker, SIGKILL);
 	waitpid(supervisor->worker, &status, 0);
+	/* What waits for a verdict is dropped by that, and what comes after it. */
+	cleanup_close_fd(&supervisor->queue_fd);
 	if (supervisor->ending)
 		return;
 	pump_run(&supervisor->pump);
@@ -132,6 +136,19 @@ static const char *name_of_secret(const struct supervisor *supervisor, const cha
 	return "a secret";
 }
 
+/* The worker's verdicts on queued packets, which are told on. What else it may say of packets that
+ * it does not have is refused by the kernel. */
+static void tell_verdicts(struct supervisor *supervisor, const struct message *message)
+{
+	struct steer_verdict verdicts[MESSAGE_PAYLOAD_MAX / sizeof(struct steer_verdict)];
+	size_t count = message->length / sizeof(verdicts[0]);
+
+	if (supervisor->queue_fd < 0)
+		return;
+	memcpy(verdicts, message->payload, count * sizeof(verdicts[0]));
+	steer_judge(supervisor->queue_fd, verdicts, count);
+}
+
 static void handle_worker(struct supervisor *supervisor)
 {
 	struct message message;
@@ -145,6 +162,8 @@ static void handle_worker(struct supervisor *supervisor)
 		worker_is_lost(supervisor);
 		return;
 	}
+	if (message.type == MESSAGE_VERDICTS)
+		tell_verdicts(supervisor, &message);
 	if (message.type != MESSAGE_KILL)
 		return;
 	say("the placeholder of %s was misused; its policy says that the sandbox is ended for this",
@@ -298,6 +317,7 @@ int run_command(const struct run_setup *setup)
 	supervisor = (struct supervisor){
 		.setup = setup,
 		.worker_socket = -1,
+		.queue_fd = -1,
 		.signals = -1,
 	};
 	buffer_init(&supervisor.ca_pem, 64 << 10);

@@ -26,6 +26,7 @@ struct supervisor {
 	bool worker_alive;
 	struct steer_sandbox sandbox;
 	bool sandbox_alive;
+	int queue_fd; /* of the sandbox's datagrams, to tell the worker's verdicts; -1: none */
 	struct buffer ca_pem;
 	struct buffer ca_bundle;
 	struct buffer ca_java;

@@ -37,6 +37,14 @@ enum {
 	/* What the messages of all WebSockets of one sandbox hold; those that need more are closed
 	   with 1011. */
 	LIMIT_MESSAGE_BYTES = 128 << 20,
+	/* Flows of datagrams of one sandbox at once; one more is refused. */
+	LIMIT_FLOWS = 1024,
+	/* Datagrams, of one flow, and their bytes, of all flows of a sandbox, that wait while names
+	   are resolved; more are dropped. */
+	LIMIT_FLOW_WAITING = 16,
+	LIMIT_FLOW_WAITING_BYTES = 1 << 20,
+	/* Datagrams passed on in one wake-up, from one socket. */
+	LIMIT_DATAGRAMS = 64,
 	/* Addresses tried for one connection. */
 	LIMIT_ATTEMPTS = 8,
 };
@@ -64,6 +72,10 @@ enum {
 	3600.0 /* a passed-through connection without a byte in either direction; closed */
 #define TIMEOUT_WEBSOCKET 3600.0 /* a WebSocket without a byte in either direction; closed */
 #define TIMEOUT_CLOSING	  10.0	 /* the answer to a close frame, and the end behind it */
-#define PAUSE_ACCEPT	  0.1	 /* when descriptors or memory are exhausted */
+#define TIMEOUT_FLOW	  120.0	 /* without a datagram; the flow ends (RFC 4787 section 4.3) */
+#define TIMEOUT_FLOW_SHORT                                                                         \
+	30.0 /* the same, while no more than one datagram was sent, or none has come back */
+#define PAUSE_VERDICTS 0.01 /* when the supervisor takes none */
+#define PAUSE_ACCEPT   0.1  /* when descriptors or memory are exhausted */
 
 #endif

@@ -5,8 +5,10 @@
  *   from         type        payload                                  descriptors
  *   worker       PREPARED    the CA certificate, PEM
  *   supervisor   SECRETS     (none: they are in the shared region, secret/handover.h)
- *   supervisor   SERVE       the name servers, text                   the sandbox's sockets, 7
+ *   supervisor   SERVE       which sockets (steer_sockets_list()),    the sandbox's sockets
+ *                            4 bytes; the name servers, text
  *   worker       SERVING
+ *   worker       VERDICTS    an array of struct steer_verdict
  *   worker       FAILED      why, text; the worker ends
  *   worker       KILL        name of the secret whose placeholder was misused
  *   supervisor   SERVERS     the name servers have changed, text
@@ -32,6 +34,7 @@ enum message_type {
 	MESSAGE_KILL,
 	MESSAGE_SERVERS,
 	MESSAGE_END,
+	MESSAGE_VERDICTS,
 };
 
 enum { MESSAGE_PAYLOAD_MAX = 8192 };

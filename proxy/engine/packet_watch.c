@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/wallclock.h"
+#include "proxy/engine/datagram_verdict.h"
 #include "proxy/engine/sandbox.h"
 
 struct packet_watch {
@@ -69,6 +70,21 @@ static void record_suppressed(struct packet_watch *watch, struct audit_record *r
 	watch->lost_told = watch->log.lost;
 }
 
+/* By the rules, as far as there are rules for it: a datagram may be refused by one. */
+static void describe_refusal(const struct packet_watch *watch, const struct steer_packet *packet,
+			     const struct address *to, struct datagram_verdict *verdict,
+			     struct audit_record *record)
+{
+	if (packet->protocol != IPPROTO_UDP)
+		return;
+	datagram_judge(watch->sandbox, to, packet->destination_port, verdict);
+	if (verdict->allow)
+		return;
+	record->reason = verdict->policy.reason;
+	if (verdict->policy.rule)
+		record->rule = (int)verdict->policy.rule->index;
+}
+
 static void record_packet(void *context, const struct steer_packet *packet)
 {
 	struct packet_watch *watch = context;
@@ -76,6 +92,7 @@ static void record_packet(void *context, const struct steer_packet *packet)
 	char source[ADDRESS_TEXT_BYTES], destination[ADDRESS_TEXT_BYTES], protocol[16];
 	uint8_t length = packet->family == 4 ? 4 : 16;
 	struct address from = {.length = length}, to = {.length = length};
+	struct datagram_verdict verdict;
 	struct audit_record record;
 	const struct host *name;
 
@@ -92,6 +109,7 @@ static void record_packet(void *context, const struct steer_packet *packet)
 	audit_record_init(&record, AUDIT_PACKET, sandbox->id);
 	record.time_us = wallclock_now_us();
 	record.reason = "neither TCP nor DNS: there is no way out for it";
+	describe_refusal(watch, packet, &to, &verdict, &record);
 	name = names_find(sandbox->names, to.bytes, length);
 	if (name) {
 		record.host = host_slice(name);

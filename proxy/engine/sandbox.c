@@ -9,6 +9,8 @@
 #include "proxy/engine/listener.h"
 #include "proxy/engine/packet_watch.h"
 #include "proxy/engine/passthrough.h"
+#include "proxy/engine/queue_watch.h"
+#include "proxy/engine/udp_relay.h"
 
 enum {
 	/* What all decoders and encoders of a sandbox hold together; a body that would need more is
@@ -124,6 +126,10 @@ int sandbox_serve(struct sandbox *sandbox, struct steer_sockets *sockets, const 
 	if (rc == 0 && sockets->log_fd >= 0)
 		rc = packet_watch_create(sandbox, take_fd(&sockets->log_fd), &sandbox->packets,
 					 err);
+	if (rc == 0 && sockets->queue_fd >= 0)
+		rc = udp_relay_create(sandbox, sockets, &sandbox->datagrams, err);
+	if (rc == 0 && sockets->queue_fd >= 0)
+		rc = queue_watch_create(sandbox, take_fd(&sockets->queue_fd), &sandbox->queue, err);
 	return rc;
 }
 
@@ -131,7 +137,9 @@ void sandbox_free(struct sandbox *sandbox)
 {
 	for (size_t i = 0; i < 2; i++)
 		listener_free(take_ptr(sandbox->listeners[i]));
+	queue_watch_free(take_ptr(sandbox->queue));
 	packet_watch_free(take_ptr(sandbox->packets));
+	udp_relay_free(take_ptr(sandbox->datagrams));
 	dns_server_free(take_ptr(sandbox->dns));
 	list_for_each_safe(node, &sandbox->clients)
 		client_close(container_of(node, struct client, node), true);

@@ -25,6 +25,8 @@
 
 struct listener;
 struct packet_watch;
+struct queue_watch;
+struct udp_relay;
 
 struct sandbox {
 	struct engine *engine;
@@ -39,6 +41,8 @@ struct sandbox {
 	struct dns_server *dns;
 	struct listener *listeners[2];
 	struct packet_watch *packets;
+	struct queue_watch *queue; /* NULL, as the next: no rule is about datagrams */
+	struct udp_relay *datagrams;
 	struct secret_store secrets;
 	struct list generations;
 	struct generation *generation;	 /* the newest: */
@@ -55,11 +59,14 @@ struct sandbox {
 	/* Tells the supervisor that the sandbox must end, because ENTRY's placeholder was misused.
 	 */
 	void (*on_kill)(struct sandbox *sandbox, const struct secret_entry *entry);
+	/* Has the supervisor tell the kernel. 0, or a negated errno: to be tried again. */
+	int (*on_verdicts)(struct sandbox *sandbox, const struct steer_verdict *verdicts,
+			   size_t count);
 	void *owner;
 };
 
 /* Prepares a sandbox in its engine; what the caller must have set: engine, id, policy, ring,
- * on_kill, owner. Makes the authority. */
+ * on_kill, on_verdicts, owner. Makes the authority. */
 int sandbox_prepare(struct sandbox *sandbox, struct error *err);
 
 /* Loads the roots for upstream verification, which takes tens of milliseconds. */

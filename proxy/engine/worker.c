@@ -41,6 +41,14 @@ static void on_kill(struct sandbox *sandbox, const struct secret_entry *entry)
 	send_message(sandbox->owner, MESSAGE_KILL, entry->policy->name);
 }
 
+static int on_verdicts(struct sandbox *sandbox, const struct steer_verdict *verdicts, size_t count)
+{
+	const struct worker *worker = sandbox->owner;
+
+	return message_send(worker->setup->control, MESSAGE_VERDICTS,
+			    slice_of(verdicts, count * sizeof(verdicts[0])), NULL, 0);
+}
+
 /* As many connections as the sandbox may have need two descriptors each. */
 static void raise_limits(void)
 {
@@ -82,6 +90,7 @@ static void start(struct worker *worker, const struct worker_setup *setup)
 		.policy = setup->policy,
 		.ring = setup->ring,
 		.on_kill = on_kill,
+		.on_verdicts = on_verdicts,
 		.owner = worker,
 	};
 	snprintf(sandbox->id, sizeof(sandbox->id), "%s", setup->sandbox);
@@ -91,17 +100,20 @@ static void start(struct worker *worker, const struct worker_setup *setup)
 	message_send(setup->control, MESSAGE_PREPARED, authority_pem(sandbox->authority), NULL, 0);
 }
 
-static void serve(struct worker *worker, const struct message *message, const int *fds)
+static void serve(struct worker *worker, const struct message *message, const int *fds,
+		  size_t count)
 {
-	struct steer_sockets sockets = {
-		.tcp = {fds[0], fds[1]},
-		.dns_udp = {fds[2], fds[3]},
-		.dns_tcp = {fds[4], fds[5]},
-		.log_fd = fds[6],
-	};
+	struct steer_sockets sockets;
 	struct error err = {0};
+	uint32_t which = 0;
 
-	if (sandbox_serve(&worker->sandbox, &sockets, message->payload, &err) < 0 ||
+	if (message->length >= sizeof(which))
+		memcpy(&which, message->payload, sizeof(which));
+	if (!steer_sockets_take(&sockets, which, fds, count)) {
+		error_set(&err, ERROR_SYNTAX, "the supervisor sent other sockets than it said");
+		fail(worker, &err);
+	}
+	if (sandbox_serve(&worker->sandbox, &sockets, message->payload + sizeof(which), &err) < 0 ||
 	    jail_enter(&err) < 0)
 		fail(worker, &err);
 	send_message(worker, MESSAGE_SERVING, "");
@@ -132,14 +144,16 @@ static void handle_message(struct worker *worker, const struct message *message,
 		take_secrets(worker);
 		break;
 	case MESSAGE_SERVE:
-		if (fd_count == 7)
-			serve(worker, message, fds);
+		serve(worker, message, fds, fd_count);
 		break;
 	case MESSAGE_SERVERS:
 		resolver_set_servers(worker->sandbox.resolver, message->payload);
 		break;
 	case MESSAGE_END:
 		end(worker);
+		break;
+	default:
+		break;
 	}
 }
 

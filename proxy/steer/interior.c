@@ -13,18 +13,11 @@
 static int hand_out(struct steer_sockets *sockets, int control, struct error *err)
 {
 	struct control_message message = {.kind = CONTROL_SOCKETS};
-	int fds[SOCKETS_COUNT];
-	size_t count = 0;
+	int fds[STEER_SOCKETS];
+	size_t count;
 	int rc;
 
-	for (size_t n = 0; n < SOCKETS_COUNT; n++) {
-		int fd = *sockets_nth(sockets, n);
-
-		if (fd < 0)
-			continue;
-		message.value |= 1 << n;
-		fds[count++] = fd;
-	}
+	message.value = (int)steer_sockets_list(sockets, fds, &count);
 	rc = control_send(control, &message, fds, count);
 	steer_sockets_close(sockets);
 	if (rc < 0)
@@ -32,17 +25,18 @@ static int hand_out(struct steer_sockets *sockets, int control, struct error *er
 	return 0;
 }
 
-static int make_network(struct identity inner, bool *ipv6, int control, struct error *err)
+static int make_network(const struct steer_plan *plan, struct identity inner, bool *ipv6,
+			int control, struct error *err)
 {
 	struct steer_sockets sockets;
 	int rc;
 
 	/* The rules come before the interface is up: no packet is ever without them. */
-	rc = nft_batch_load(&ruleset_table, err);
+	rc = ruleset_load(plan->datagram_ports, plan->datagram_port_count, err);
 	if (rc == 0)
 		rc = network_configure(inner, ipv6, err);
 	if (rc == 0)
-		rc = sockets_open(&sockets, *ipv6, err);
+		rc = sockets_open(&sockets, *ipv6, plan->datagram_port_count > 0, err);
 	if (rc == 0)
 		rc = hand_out(&sockets, control, err);
 	return rc;
@@ -70,7 +64,7 @@ int interior_make(const struct steer_plan *plan, const struct surroundings *surr
 	if (rc == 0 && sethostname(plan->sandbox, strlen(plan->sandbox)) < 0)
 		rc = error_set_code(err, -errno, "cannot set the sandbox's host name");
 	if (rc == 0)
-		rc = make_network(inner, &view.ipv6, control, err);
+		rc = make_network(plan, inner, &view.ipv6, control, err);
 	if (rc == 0)
 		rc = view_arrange(&view, err);
 	return rc < 0 ? explain(rc, err) : 0;

@@ -91,19 +91,18 @@ static int receive_sockets(const struct steer_sandbox *sandbox, struct steer_soc
 			   struct error *err)
 {
 	struct arrival arrival = {.count = 0};
-	size_t next = 0;
 	int rc = receive(sandbox, CONTROL_SOCKETS, &arrival, err);
 
 	if (rc < 0)
 		return rc;
-	for (size_t n = 0; n < SOCKETS_COUNT; n++) {
-		if (arrival.message.value & 1 << n && next < arrival.count)
-			*sockets_nth(sockets, n) = arrival.fds[next++];
+	if (steer_sockets_take(sockets, (uint32_t)arrival.message.value, arrival.fds,
+			       arrival.count)) {
+		arrival.count = 0;
+		if (sockets->tcp[0] >= 0)
+			return 0;
 	}
-	if (next == arrival.count && sockets->tcp[0] >= 0)
-		return 0;
-	while (next < arrival.count)
-		close(arrival.fds[next++]);
+	while (arrival.count > 0)
+		close(arrival.fds[--arrival.count]);
 	return error_set_code(err, ERROR_SYNTAX, "the sandbox's sockets");
 }
 

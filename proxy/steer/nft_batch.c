@@ -6,6 +6,7 @@
 #include <libnftnl/common.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
+#include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -21,8 +22,8 @@
 #include "proxy/steer/netlink_message.h"
 
 enum {
-	BATCH_BYTES = 32 << 10,
-	MESSAGE_BYTES = 4 << 10, /* room for the longest message past the batch's limit */
+	BATCH_BYTES = 64 << 10,
+	MESSAGE_BYTES = 64 << 10, /* room for the longest message past the batch's limit */
 	ANSWER_BYTES = 16 << 10,
 	LOGGED_BYTES = 128, /* of a packet: IPv6 with a few extension headers */
 	TARGET_BYTES = 8,   /* struct xt_NFQ_info_v3, padded as the kernel wants it */
@@ -83,6 +84,73 @@ static int add_chain(struct batch *batch, const struct nft_chain *row)
 	nftnl_chain_nlmsg_build_payload(start_message(batch, NFT_MSG_NEWCHAIN), chain);
 	end_message(batch);
 	nftnl_chain_free(chain);
+	return rc;
+}
+
+static uint32_t key_bytes(enum nft_key key)
+{
+	/* Each part of a key takes whole registers of four bytes. */
+	switch (key) {
+	case NFT_KEY_DESTINATION4:
+		return 4 + 4;
+	case NFT_KEY_DESTINATION6:
+		return 16 + 4;
+	case NFT_KEY_PORT:
+		break;
+	}
+	return sizeof(uint16_t);
+}
+
+static int fill_set(struct nftnl_set *set, const struct batch *batch, const struct nft_set *row)
+{
+	int rc = 0;
+
+	if (nftnl_set_set_str(set, NFTNL_SET_TABLE, batch->table->name) < 0 ||
+	    nftnl_set_set_str(set, NFTNL_SET_NAME, row->name) < 0)
+		rc = -ENOMEM;
+	nftnl_set_set_u32(set, NFTNL_SET_ID, (uint32_t)(row - batch->table->sets) + 1);
+	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, batch->table->family);
+	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, key_bytes(row->key));
+	if (row->timeout_ms) {
+		nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_TIMEOUT | NFT_SET_EVAL);
+		nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, row->timeout_ms);
+		nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE, row->size);
+	}
+	return rc;
+}
+
+static int add_ports(struct nftnl_set *set, const struct nft_set *row)
+{
+	for (size_t i = 0; i < row->port_count; i++) {
+		struct nftnl_set_elem *element = nftnl_set_elem_alloc();
+		uint16_t port = htons(row->ports[i]);
+
+		if (!element)
+			return -ENOMEM;
+		nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, &port, sizeof(port));
+		nftnl_set_elem_add(set, element);
+	}
+	return 0;
+}
+
+/* The set, and, as another message, what is in it. */
+static int add_set(struct batch *batch, const struct nft_set *row)
+{
+	struct nftnl_set *set = nftnl_set_alloc();
+	int rc;
+
+	if (!set)
+		return -ENOMEM;
+	rc = fill_set(set, batch, row);
+	nftnl_set_nlmsg_build_payload(start_message(batch, NFT_MSG_NEWSET), set);
+	end_message(batch);
+	if (rc == 0)
+		rc = add_ports(set, row);
+	if (rc == 0 && row->port_count && !batch->full) {
+		nftnl_set_elems_nlmsg_build_payload(start_message(batch, NFT_MSG_NEWSETELEM), set);
+		end_message(batch);
+	}
+	nftnl_set_free(set);
 	return rc;
 }
 
@@ -220,6 +288,74 @@ static int add_queue_compat(struct nftnl_rule *rule, const struct nft_term *term
 	return 0;
 }
 
+static int load_payload(struct nftnl_rule *rule, uint32_t reg, uint32_t base, uint32_t offset,
+			uint32_t len)
+{
+	struct nftnl_expr *e = add_expression(rule, "payload");
+
+	if (!e)
+		return -ENOMEM;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, len);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
+	return 0;
+}
+
+/* The key begins in the first register. */
+static int load_key(struct nftnl_rule *rule, enum nft_key key)
+{
+	uint32_t port_register = NFT_REG32_00;
+	int rc = 0;
+
+	if (key == NFT_KEY_DESTINATION4) {
+		rc = load_payload(rule, NFT_REG32_00, NFT_PAYLOAD_NETWORK_HEADER, 16, 4);
+		port_register = NFT_REG32_01;
+	} else if (key == NFT_KEY_DESTINATION6) {
+		rc = load_payload(rule, NFT_REG32_00, NFT_PAYLOAD_NETWORK_HEADER, 24, 16);
+		port_register = NFT_REG32_04;
+	}
+	return rc < 0 ? rc : load_payload(rule, port_register, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
+}
+
+static int add_lookup(struct nftnl_rule *rule, const struct nft_term *term)
+{
+	struct nftnl_expr *e = load_key(rule, term->key) < 0 ? NULL
+							     : add_expression(rule, "lookup");
+
+	if (!e || nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, term->value) < 0)
+		return -ENOMEM;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG32_00);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, term->differs ? NFT_LOOKUP_F_INV : 0);
+	return 0;
+}
+
+static int add_addition(struct nftnl_rule *rule, const struct nft_term *term)
+{
+	struct nftnl_expr *e = load_key(rule, term->key) < 0 ? NULL
+							     : add_expression(rule, "dynset");
+
+	if (!e || nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, term->value) < 0)
+		return -ENOMEM;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_ADD);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG32_00);
+	return 0;
+}
+
+static int add_mark(struct nftnl_rule *rule, const struct nft_term *term)
+{
+	struct nftnl_expr *value = add_expression(rule, "immediate");
+	struct nftnl_expr *e = add_expression(rule, "meta");
+
+	if (!value || !e)
+		return -ENOMEM;
+	nftnl_expr_set_u32(value, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(value, NFTNL_EXPR_IMM_DATA, term->key);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, NFT_REG_1);
+	return 0;
+}
+
 static int add_verdict(struct nftnl_rule *rule, const struct nft_term *term)
 {
 	struct nftnl_expr *e = add_expression(rule, "immediate");
@@ -252,6 +388,12 @@ static int add_term(struct nftnl_rule *rule, const struct nft_term *term)
 		return add_queue_compat(rule, term);
 	case NFT_TERM_VERDICT:
 		return add_verdict(rule, term);
+	case NFT_TERM_SET_MARK:
+		return add_mark(rule, term);
+	case NFT_TERM_IN_SET:
+		return add_lookup(rule, term);
+	case NFT_TERM_ADD_TO_SET:
+		return add_addition(rule, term);
 	case NFT_TERM_NONE:
 		break;
 	}
@@ -294,6 +436,8 @@ static int fill(struct batch *batch)
 	end_message(batch);
 	batch->first = batch->sequence;
 	rc = add_table(batch);
+	for (size_t i = 0; rc == 0 && !batch->full && i < table->set_count; i++)
+		rc = add_set(batch, &table->sets[i]);
 	for (size_t i = 0; rc == 0 && !batch->full && i < table->chain_count; i++)
 		rc = add_chain(batch, &table->chains[i]);
 	for (size_t i = 0; rc == 0 && !batch->full && i < table->rule_count; i++)
@@ -305,18 +449,28 @@ static int fill(struct batch *batch)
 	return batch->full ? -EMSGSIZE : 0;
 }
 
+/* Messages before that of the first rule. */
+static size_t count_before_rules(const struct nft_table *table)
+{
+	size_t count = 1 + table->set_count + table->chain_count;
+
+	for (size_t i = 0; i < table->set_count; i++)
+		count += table->sets[i].port_count > 0;
+	return count;
+}
+
 static int explain(const struct batch *batch, uint32_t sequence, int code, struct error *err)
 {
 	const struct nft_table *table = batch->table;
-	size_t index = sequence - batch->first;
+	size_t index = sequence - batch->first, before = count_before_rules(table);
 	const struct nft_rule *rule;
 
-	if (index < 1 + table->chain_count)
+	if (index < before)
 		return error_set_code(
 			err, code,
 			"the kernel refuses the nft table; it needs nf_tables with the "
 			"inet family (CONFIG_NF_TABLES_INET), try: modprobe nf_tables");
-	rule = &table->rules[index - 1 - table->chain_count];
+	rule = &table->rules[index - before];
 	if (rule->module)
 		return error_set_code(err, code,
 				      "the kernel refuses the nft rule that %s; try: modprobe %s",

@@ -21,13 +21,24 @@ enum nft_term_kind {
 	NFT_TERM_QUEUE,
 	NFT_TERM_QUEUE_COMPAT,
 	NFT_TERM_VERDICT,
+	NFT_TERM_SET_MARK,
+	NFT_TERM_IN_SET, /* ends the rule when the packet is not in the set: of a table's sets,
+			    VALUE is the name; DIFFERS: when it is */
+	NFT_TERM_ADD_TO_SET,
+};
+
+/* What of a packet is a set's key. */
+enum nft_key {
+	NFT_KEY_PORT,	      /* that it goes to */
+	NFT_KEY_DESTINATION4, /* the IPv4 address and the port that it goes to */
+	NFT_KEY_DESTINATION6,
 };
 
 /* META and PAYLOAD compare the LEN bytes that they find, under MASK if it is given, with VALUE. */
 struct nft_term {
 	enum nft_term_kind kind;
-	uint32_t key; /* meta key, payload base, log group, TPROXY port, reject type, queue, verdict
-		       */
+	uint32_t key;	 /* meta key, payload base, log group, TPROXY port, reject type, queue,
+			  * verdict,    mark, enum nft_key */
 	uint32_t offset; /* of PAYLOAD; the code of REJECT */
 	uint32_t len;
 	bool differs; /* true when the two are not equal */
@@ -51,9 +62,21 @@ struct nft_chain {
 	uint32_t policy;
 };
 
+/* A set that the packets of rules are looked up in, and that they may be added to. */
+struct nft_set {
+	const char *name;
+	enum nft_key key;
+	uint32_t size;	       /* the most that it holds, if packets are added to it */
+	uint64_t timeout_ms;   /* of what packets add; 0: none are added */
+	const uint16_t *ports; /* what a set of NFT_KEY_PORT holds from the beginning */
+	size_t port_count;
+};
+
 struct nft_table {
 	uint32_t family; /* NFPROTO_... */
 	const char *name;
+	const struct nft_set *sets;
+	size_t set_count;
 	const struct nft_chain *chains;
 	size_t chain_count;
 	const struct nft_rule *rules;

@@ -12,6 +12,7 @@
 #include "base/cursor.h"
 #include "base/error.h"
 #include "proxy/steer/netlink_message.h"
+#include "proxy/steer/sockets.h"
 
 enum {
 	DATAGRAM_MAX_BYTES = 64 << 10,
@@ -199,26 +200,6 @@ int packet_log_parse(struct slice datagram, packet_log_visit *visit, void *conte
 	return count;
 }
 
-/* One datagram, from the kernel only. Its length, 0 for one to be left out, or a negated errno. */
-static ssize_t receive(int fd, void *bytes, size_t size)
-{
-	struct sockaddr_nl from = {0};
-	struct iovec part = {bytes, size};
-	struct msghdr header = {
-		.msg_name = &from,
-		.msg_namelen = sizeof(from),
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-	};
-	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT);
-
-	if (got < 0)
-		return -errno;
-	if (header.msg_namelen != sizeof(from) || from.nl_pid != 0 || header.msg_flags & MSG_TRUNC)
-		return 0;
-	return got;
-}
-
 int steer_read_log(int log_fd, packet_log_visit *visit, void *context,
 		   struct steer_log_state *state)
 {
@@ -226,7 +207,7 @@ int steer_read_log(int log_fd, packet_log_visit *visit, void *context,
 	int count = 0;
 
 	for (int i = 0; i < DATAGRAMS_AT_ONCE; i++) {
-		ssize_t got = receive(log_fd, bytes, sizeof(bytes));
+		ssize_t got = sockets_receive_netfilter(log_fd, bytes, sizeof(bytes));
 
 		if (got == -EAGAIN)
 			break;

@@ -93,5 +93,8 @@ int plan_check(const struct steer_plan *plan, struct error *err)
 		rc = check_paths(plan->masked, plan->masked_count, "masked places", err);
 	if (rc == 0)
 		rc = check_paths(plan->read_only, plan->read_only_count, "read-only places", err);
+	if (rc == 0 && plan->datagram_port_count > STEER_PORTS_MAX)
+		rc = error_set(err, ERROR_LIMIT, "%zu ports for datagrams are more than %d",
+			       plan->datagram_port_count, STEER_PORTS_MAX);
 	return rc;
 }

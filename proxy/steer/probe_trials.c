@@ -4,11 +4,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netfilter_ipv4.h>
 #include <poll.h>
 #include <stdio.h>
@@ -20,6 +17,7 @@
 #include "proxy/steer/namespaces.h"
 #include "proxy/steer/network.h"
 #include "proxy/steer/nft_batch.h"
+#include "proxy/steer/packet_queue.h"
 #include "proxy/steer/sockets.h"
 #include "proxy/steer/view.h"
 
@@ -193,43 +191,10 @@ static int try_log(char found[PROBE_FOUND_BYTES], struct error *err)
 	return 0;
 }
 
-static const struct nlmsghdr *build_queue_request(char *bytes)
-{
-	struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
-	const struct nfqnl_msg_config_cmd command = {.command = NFQNL_CFG_CMD_BIND};
-	const struct nfqnl_msg_config_params parameters = {
-		.copy_range = htonl(128),
-		.copy_mode = NFQNL_COPY_PACKET,
-	};
-	struct nfgenmsg *message;
-
-	header->nlmsg_type = (NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_CONFIG;
-	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
-	message->version = NFNETLINK_V0;
-	message->res_id = htons(QUEUE_NUMBER);
-	mnl_attr_put(header, NFQA_CFG_CMD, sizeof(command), &command);
-	mnl_attr_put(header, NFQA_CFG_PARAMS, sizeof(parameters), &parameters);
-	return header;
-}
-
-static int open_queue(struct error *err)
-{
-	_Alignas(8) char request[256];
-	cleanup_close int fd = sockets_open_netfilter();
-	int rc = fd < 0 ? fd : sockets_ask_netfilter(fd, build_queue_request(request));
-
-	if (rc < 0)
-		return error_set_code(err, rc,
-				      "the kernel has no packet queue; try: modprobe "
-				      "nfnetlink_queue");
-	return take_fd(&fd);
-}
-
 static int load_queue_rule(const char **name, struct error *err)
 {
 	struct small_table small = {
-		.family = NFPROTO_IPV4,
+		.family = NFPROTO_INET,
 		.hook = NF_INET_LOCAL_OUT,
 		.what = "queues",
 		.module = "nft_queue (or nft_compat xt_NFQUEUE)",
@@ -254,7 +219,7 @@ static int try_queue(char found[PROBE_FOUND_BYTES], struct error *err)
 		rc = bring_network_up(err);
 	if (rc < 0)
 		return rc;
-	queue = open_queue(err);
+	queue = packet_queue_open(QUEUE_NUMBER, err);
 	rc = queue < 0 ? queue : send_datagram(err);
 	if (rc < 0)
 		return rc;

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "proxy/steer/netlink_message.h"
+#include "proxy/steer/packet_queue.h"
 
 enum {
 	DNS_PORT = 53,
@@ -18,31 +19,66 @@ enum {
 	LOG_ROOM_BYTES = 1 << 20, /* the kernel cuts it to its limit */
 	LOGGED_BYTES = 128,
 	LOG_DELAY_CENTISECONDS = 1,
+	RELAY_ROOM_BYTES = 1 << 20, /* likewise */
 };
+
+/* The N-th of them, in a fixed order. */
+static int *nth(struct steer_sockets *sockets, size_t n)
+{
+	int *const all[STEER_SOCKETS] = {
+		&sockets->tcp[0],     &sockets->tcp[1],	    &sockets->dns_udp[0],
+		&sockets->dns_udp[1], &sockets->dns_tcp[0], &sockets->dns_tcp[1],
+		&sockets->log_fd,     &sockets->udp[0],	    &sockets->udp[1],
+		&sockets->raw[0],     &sockets->raw[1],	    &sockets->queue_fd,
+	};
+
+	_Static_assert(sizeof(struct steer_sockets) == STEER_SOCKETS * sizeof(int),
+		       "every member is listed");
+	return all[n];
+}
 
 void steer_sockets_init(struct steer_sockets *sockets)
 {
-	for (size_t n = 0; n < SOCKETS_COUNT; n++)
-		*sockets_nth(sockets, n) = -1;
+	for (size_t n = 0; n < STEER_SOCKETS; n++)
+		*nth(sockets, n) = -1;
 }
 
 void steer_sockets_close(struct steer_sockets *sockets)
 {
-	for (size_t n = 0; n < SOCKETS_COUNT; n++)
-		cleanup_close_fd(sockets_nth(sockets, n));
+	for (size_t n = 0; n < STEER_SOCKETS; n++)
+		cleanup_close_fd(nth(sockets, n));
 }
 
-int *sockets_nth(struct steer_sockets *sockets, size_t n)
+uint32_t steer_sockets_list(const struct steer_sockets *sockets, int fds[STEER_SOCKETS],
+			    size_t *count)
 {
-	int *const all[SOCKETS_COUNT] = {
-		&sockets->tcp[0],     &sockets->tcp[1],	    &sockets->dns_udp[0],
-		&sockets->dns_udp[1], &sockets->dns_tcp[0], &sockets->dns_tcp[1],
-		&sockets->log_fd,
-	};
+	struct steer_sockets copy = *sockets;
+	uint32_t which = 0;
 
-	_Static_assert(sizeof(struct steer_sockets) == SOCKETS_COUNT * sizeof(int),
-		       "every member is listed");
-	return all[n];
+	*count = 0;
+	for (size_t n = 0; n < STEER_SOCKETS; n++) {
+		int fd = *nth(&copy, n);
+
+		if (fd < 0)
+			continue;
+		which |= 1u << n;
+		fds[(*count)++] = fd;
+	}
+	return which;
+}
+
+bool steer_sockets_take(struct steer_sockets *sockets, uint32_t which, const int *fds, size_t count)
+{
+	size_t next = 0;
+
+	steer_sockets_init(sockets);
+	if (which >> STEER_SOCKETS || (size_t)__builtin_popcount(which) != count)
+		return false;
+	for (size_t n = 0; n < STEER_SOCKETS; n++) {
+		if (which & 1u << n)
+			*nth(sockets, n) = fds[next++];
+	}
+	return true;
 }
 
 static int enable(int fd, int level, int option)
@@ -175,6 +211,25 @@ int sockets_open_netfilter(void)
 	return take_fd(&fd);
 }
 
+ssize_t sockets_receive_netfilter(int fd, void *bytes, size_t size)
+{
+	struct sockaddr_nl from = {0};
+	struct iovec part = {bytes, size};
+	struct msghdr header = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+	};
+	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT);
+
+	if (got < 0)
+		return -errno;
+	if (header.msg_namelen != sizeof(from) || from.nl_pid != 0 || header.msg_flags & MSG_TRUNC)
+		return 0;
+	return got;
+}
+
 int sockets_open_log(uint16_t group, struct error *err)
 {
 	_Alignas(8) char request[256];
@@ -194,6 +249,55 @@ int sockets_open_log(uint16_t group, struct error *err)
 	return take_fd(&fd);
 }
 
+/* What is sent through it goes to the sandbox, headers and all, and is marked, so that the rules
+ * know it for ours. Nothing is ever received: no packet has its protocol. */
+static int open_raw(int family, struct error *err)
+{
+	const int mark = STEER_MARK_ANSWER;
+	cleanup_close int fd = socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0)
+		return error_set_code(err, -errno, "cannot open the relay's raw socket");
+	return take_fd(&fd);
+}
+
+/* Datagrams that are steered come with the address and port that they were sent to; what there was
+ * no room for is counted. */
+static int open_steered(int family, struct error *err)
+{
+	const int room = RELAY_ROOM_BYTES;
+	bool four = family == AF_INET;
+	cleanup_close int fd = sockets_open_one(family, SOCK_DGRAM, STEER_TPROXY_PORT, err);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	rc = enable(fd, four ? IPPROTO_IP : IPPROTO_IPV6,
+		    four ? IP_RECVORIGDSTADDR : IPV6_RECVORIGDSTADDR);
+	if (rc == 0)
+		rc = enable(fd, SOL_SOCKET, SO_RXQ_OVFL);
+	if (rc < 0)
+		return error_set_code(err, rc, "cannot open the relay's socket");
+	return take_fd(&fd);
+}
+
+static int open_relay(struct steer_sockets *sockets, bool ipv6, struct error *err)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+
+	for (int i = 0; i < (ipv6 ? 2 : 1); i++) {
+		sockets->udp[i] = open_steered(families[i], err);
+		if (sockets->udp[i] < 0)
+			return sockets->udp[i];
+		sockets->raw[i] = open_raw(families[i], err);
+		if (sockets->raw[i] < 0)
+			return sockets->raw[i];
+	}
+	sockets->queue_fd = packet_queue_open(STEER_QUEUE, err);
+	return sockets->queue_fd < 0 ? sockets->queue_fd : 0;
+}
+
 static int open_family(struct steer_sockets *sockets, int index, int family, struct error *err)
 {
 	sockets->tcp[index] = sockets_open_one(family, SOCK_STREAM, STEER_TPROXY_PORT, err);
@@ -206,7 +310,7 @@ static int open_family(struct steer_sockets *sockets, int index, int family, str
 	return sockets->dns_tcp[index] < 0 ? sockets->dns_tcp[index] : 0;
 }
 
-int sockets_open(struct steer_sockets *sockets, bool ipv6, struct error *err)
+int sockets_open(struct steer_sockets *sockets, bool ipv6, bool relays, struct error *err)
 {
 	int rc;
 
@@ -218,6 +322,8 @@ int sockets_open(struct steer_sockets *sockets, bool ipv6, struct error *err)
 		sockets->log_fd = sockets_open_log(STEER_LOG_GROUP, err);
 		rc = sockets->log_fd < 0 ? sockets->log_fd : 0;
 	}
+	if (rc == 0 && relays)
+		rc = open_relay(sockets, ipv6, err);
 	if (rc < 0)
 		steer_sockets_close(sockets);
 	return rc;

@@ -8,13 +8,11 @@
 #include "base/fd.h"
 #include "proxy/steer/steer.h"
 
-enum { SOCKETS_COUNT = 7 };
-
-_Static_assert((int)SOCKETS_COUNT <= (int)FD_PASS_MAX, "they fit into one message");
+_Static_assert((int)STEER_SOCKETS <= (int)FD_PASS_MAX, "they fit into one message");
 
 /* Opens all of SOCKETS in the calling process's network namespace, which must be configured; those
- * of IPv6 only with IPV6. On failure none is open. */
-int sockets_open(struct steer_sockets *sockets, bool ipv6, struct error *err);
+ * of IPv6 only with IPV6, those for datagrams only with RELAYS. On failure none is open. */
+int sockets_open(struct steer_sockets *sockets, bool ipv6, bool relays, struct error *err);
 
 /* Opens one transparent socket of FAMILY and TYPE, bound to PORT on every address, and listening if
  * it is of a TYPE that can. Its descriptor, or a negative code. */
@@ -30,7 +28,7 @@ int sockets_open_netfilter(void);
  * kernel's negated errno. */
 int sockets_ask_netfilter(int fd, const void *request);
 
-/* The N-th of them, in a fixed order. */
-int *sockets_nth(struct steer_sockets *sockets, size_t n);
+/* One datagram, from the kernel only. Its length, 0 for one to be left out, or a negated errno. */
+ssize_t sockets_receive_netfilter(int fd, void *bytes, size_t size);
 
 #endif

@@ -23,11 +23,25 @@
  *   TCP to anything but the sandbox's own addresses   TPROXY to the TCP sockets
  *   UDP and TCP to port 53, wherever to               the DNS sockets
  *   127.0.0.0/8, ::1, the own addresses               the sandbox's own business
+ *   UDP to a port that some rule of the policy names  NFQUEUE, the first to each destination: the
+ *                                                     engine's verdict comes back as a mark.
+ *                                                     Allowed: TPROXY to the UDP sockets, for a
+ *                                                     while unasked. Refused: as below
  *   everything else                                   logged (NFLOG, to log_fd) and rejected: the
  *                                                     program's send fails with EPERM, and an ICMP
  *                                                     error comes back
- * With the sockets gone (worker dead), TCP is reset and DNS gets port unreachable: nothing hangs,
- * nothing leaves. The sandbox's side keeps no copy of the sockets.
+ * With the sockets gone (worker dead), TCP is reset, DNS gets port unreachable, and datagrams are
+ * refused or dropped: nothing hangs, nothing leaves. The sandbox's side keeps no copy of the
+ * sockets.
+ *
+ * Verdicts on queued packets can be told to the kernel only by a process with CAP_NET_ADMIN over
+ * the namespace, and only through the very socket that the queue is bound to. The worker, which
+ * decides, has no capability; so it reads the queue, and the supervisor, whose own the sandbox's
+ * user namespace is, tells the kernel (steer_judge()).
+ *
+ * What the relay sends back to the sandbox must come from the address and port that the datagram
+ * went to. No socket outside can be bound to them; so the relay has raw sockets, made inside, and
+ * writes the headers itself. Nothing that they send can leave the namespace.
  *
  * What the host shares with the sandbox is its files, with the caller's rights to them; what others
  * do with a file that COMMAND wrote (a synchronised folder, a shell's start file) is theirs. A unix
@@ -57,7 +71,16 @@
 enum {
 	STEER_TPROXY_PORT = 1, /* below 1024: nothing in the sandbox may bind it */
 	STEER_LOG_GROUP = 1,
+	STEER_QUEUE = 1,
+	STEER_PORTS_MAX = 1024, /* for datagrams */
 	STEER_PATHS_MAX = 1024, /* of a plan, in each of its lists */
+};
+
+/* On packets; 0: none yet. */
+enum steer_mark {
+	STEER_MARK_ALLOWED = 1,
+	STEER_MARK_REFUSED = 2,
+	STEER_MARK_ANSWER = 3, /* of the raw sockets */
 };
 
 /* A file to be seen inside, at STEER_RUNTIME_DIR/NAME, mode 0444. */
@@ -91,6 +114,10 @@ struct steer_plan {
 	 * that leads to one is not. */
 	const char *const *read_only;
 	size_t read_only_count;
+	/* Ports that datagrams may be relayed to, each once; none: there is no queue, and the
+	 * sockets for it are not made. */
+	const uint16_t *datagram_ports;
+	size_t datagram_port_count;
 };
 
 /* The sockets of a sandbox, made inside and owned by whoever holds them. All close-on-exec and not
@@ -100,7 +127,22 @@ struct steer_sockets {
 	int dns_udp[2];
 	int dns_tcp[2];
 	int log_fd; /* netlink, NFLOG group STEER_LOG_GROUP, of the sandbox's namespace */
+	/* With datagram ports only: */
+	int udp[2];   /* transparent, on STEER_TPROXY_PORT; tell where a datagram was sent to */
+	int raw[2];   /* send whole packets, headers included */
+	int queue_fd; /* netlink, queue STEER_QUEUE */
 };
+
+enum { STEER_SOCKETS = 12 };
+
+/* Lists those that there are in FDS, in a fixed order. Returns a set of bits, which ones they are.
+ */
+uint32_t steer_sockets_list(const struct steer_sockets *sockets, int fds[STEER_SOCKETS],
+			    size_t *count);
+
+/* The reverse. False when the COUNT of FDS is another than that of the bits: nothing is taken. */
+bool steer_sockets_take(struct steer_sockets *sockets, uint32_t which, const int *fds,
+			size_t count);
 
 void steer_sockets_init(struct steer_sockets *sockets);
 void steer_sockets_close(struct steer_sockets *sockets);
@@ -189,6 +231,31 @@ struct steer_log_state {
  * errno. STATE->lost is exact as soon as a later packet came through. */
 int steer_read_log(int log_fd, void (*visit)(void *context, const struct steer_packet *packet),
 		   void *context, struct steer_log_state *state);
+
+/* A packet that waits for a verdict. */
+struct steer_queued {
+	uint32_t id;
+	struct steer_packet packet; /* family 0: it could not be read */
+};
+
+/* What is known of the queue so far; zeroed before the first steer_read_queue(). */
+struct steer_queue_state {
+	uint64_t dropped; /* packets that the reader was too slow for */
+	uint32_t last_id;
+};
+
+/* Reads packets from QUEUE_FD, at most MAX. Their number, or a negated errno. STATE->dropped is
+ * exact as soon as a later packet came through. */
+int steer_read_queue(int queue_fd, struct steer_queued *queued, size_t max,
+		     struct steer_queue_state *state);
+
+struct steer_verdict {
+	uint32_t id;
+	uint32_t mark; /* STEER_MARK_ALLOWED; everything else is refused */
+};
+
+/* Tells the kernel of COUNT verdicts. 0 or a negated errno. */
+int steer_judge(int queue_fd, const struct steer_verdict *verdicts, size_t count);
 
 /* Probes for `sallyport doctor`; each is really tried, in namespaces of its own. */
 enum steer_probe {

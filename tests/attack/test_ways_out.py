@@ -4,8 +4,8 @@ After each attempt the recorder shows that nothing but allowed traffic arrived i
 has a record of it.
 
 Not here: N2's router advertisements and N4's tap (there is no interface but lo); N5's fragments and overlapping segments need raw
-sockets, which are not to be had (N1); N6's queue (none is used: packets are refused by the
-table itself; that it fails closed is shown below); N7 (policies are not reloaded yet); N12 (methods and paths: test_framing.py;
+sockets, which are not to be had (N1); N6's queue (none is used here: packets are refused by the
+table itself; test_datagrams.py has it); N7 (policies are not reloaded yet); N12 (methods and paths: test_framing.py;
 rules that look into bodies or count are not there yet); N13 (out of scope); N14 (test_policy.py); N15 (rules cannot count yet).
 """
 import os

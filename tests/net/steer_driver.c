@@ -3,12 +3,13 @@
  *
  *   steer_driver [--log FILE] [--mask PATH] [--read-only PATH] [--file NAME=TEXT]
  *                [--overlay PATH=NAME] [--env NAME=VALUE] [--workdir DIR] [--no-worker]
- *                [--print-times] COMMAND [ARG...]
+ *                [--print-times] [--datagrams PORT] COMMAND [ARG...]
  *
  * The worker answers TCP with a line that tells the address that was dialled and where from, then
  * echoes, until it is sent the line "bye"; it answers every A query with 203.0.113.7 and every AAAA
- * query with 2001:db8::7. FILE gets a line for each event and each packet refused. The exit status
- * is COMMAND's, as a shell gives it; 125 if the launch failed.
+ * query with 2001:db8::7. Of datagrams to the ports for them, it allows those to addresses whose
+ * last byte is even, and echoes them in capitals. FILE gets a line for each event and each packet
+ * refused. The exit status is COMMAND's, as a shell gives it; 125 if the launch failed.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -36,7 +37,7 @@ struct list_option {
 };
 
 struct options {
-	struct list_option masked, read_only, files, overlays, environment;
+	struct list_option masked, read_only, files, overlays, environment, ports;
 	const char *workdir;
 	bool no_worker;
 	bool print_times;
@@ -96,6 +97,9 @@ static void take_option(struct options *options, int letter)
 	case 'w':
 		options->workdir = optarg;
 		break;
+	case 'd':
+		add(&options->ports, optarg);
+		break;
 	case 'n':
 		options->no_worker = true;
 		break;
@@ -110,11 +114,17 @@ static void take_option(struct options *options, int letter)
 static void read_options(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"log", required_argument, NULL, 'l'},	     {"mask", required_argument, NULL, 'm'},
-		{"read-only", required_argument, NULL, 'r'}, {"file", required_argument, NULL, 'f'},
-		{"overlay", required_argument, NULL, 'o'},   {"env", required_argument, NULL, 'e'},
-		{"workdir", required_argument, NULL, 'w'},   {"no-worker", no_argument, NULL, 'n'},
-		{"print-times", no_argument, NULL, 't'},     {NULL, 0, NULL, 0},
+		{"log", required_argument, NULL, 'l'},
+		{"mask", required_argument, NULL, 'm'},
+		{"read-only", required_argument, NULL, 'r'},
+		{"file", required_argument, NULL, 'f'},
+		{"overlay", required_argument, NULL, 'o'},
+		{"env", required_argument, NULL, 'e'},
+		{"workdir", required_argument, NULL, 'w'},
+		{"no-worker", no_argument, NULL, 'n'},
+		{"print-times", no_argument, NULL, 't'},
+		{"datagrams", required_argument, NULL, 'd'},
+		{NULL, 0, NULL, 0},
 	};
 	int letter;
 
@@ -138,6 +148,7 @@ static void split(const char *text, char **left, char **right)
 struct plan_memory {
 	struct steer_plan plan;
 	struct steer_file files[LIST_MAX];
+	uint16_t ports[LIST_MAX];
 	struct steer_overlay overlays[LIST_MAX];
 	char *texts[4 * LIST_MAX];
 	size_t text_count;
@@ -166,6 +177,8 @@ static void fill_files(struct plan_memory *memory, const struct options *options
 static void fill_plan(struct plan_memory *memory, const struct options *options, char **argv)
 {
 	fill_files(memory, options);
+	for (size_t i = 0; i < options->ports.count; i++)
+		memory->ports[i] = (uint16_t)atoi(options->ports.items[i]);
 	memory->plan = (struct steer_plan){
 		.argv = (const char *const *)argv,
 		.envp = options->environment.items,
@@ -179,6 +192,8 @@ static void fill_plan(struct plan_memory *memory, const struct options *options,
 		.masked_count = options->masked.count,
 		.read_only = options->read_only.items,
 		.read_only_count = options->read_only.count,
+		.datagram_ports = memory->ports,
+		.datagram_port_count = options->ports.count,
 	};
 }
 
@@ -201,15 +216,30 @@ static void log_packet(void *context, const struct steer_packet *packet)
 		 destination, packet->destination_port);
 }
 
+static void log_queued(const struct steer_packet *packet)
+{
+	int family = packet->family == 4 ? AF_INET : AF_INET6;
+	char destination[INET6_ADDRSTRLEN];
+
+	inet_ntop(family, packet->destination, destination, sizeof(destination));
+	log_line("queued %u %s %u", packet->protocol, destination, packet->destination_port);
+}
+
 static void log_lost(uint64_t total)
 {
 	log_line("lost %llu", (unsigned long long)total);
 }
 
+static void log_dropped(uint64_t total)
+{
+	log_line("dropped %llu", (unsigned long long)total);
+}
+
 /* The worker keeps the sockets, and nothing else that the supervisor has. */
 static pid_t start_worker(struct steer_sandbox *sandbox, struct steer_sockets *sockets)
 {
-	static const struct worker_listener listener = {log_packet, log_lost};
+	static const struct worker_listener listener = {log_packet, log_queued, log_lost,
+							log_dropped};
 	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0) {

@@ -357,6 +357,203 @@ class Refused(Case):
         self.assertEqual(sandbox.refused()[-1], (17, "8.8.8.8", 444))
 
 
+class Relayed(Case):
+    """Datagrams to a port that some rule names: the worker judges the first to each destination."""
+
+    PORTS = ["--datagrams", "5000", "--datagrams", "123"]
+
+    def test_allowed_ones_are_answered_from_where_they_went(self):
+        said, done = self.inside("""
+            for there in ("8.8.8.8", "2001:db8::8"):
+                family = socket.AF_INET6 if ":" in there else socket.AF_INET
+                for port in (5000, 123):
+                    s = socket.socket(family, socket.SOCK_DGRAM)
+                    s.settimeout(5)
+                    s.connect((there, port))
+                    for text in (b"one", b"two", b"", b"x" * 9001, b"y" * (65507 if port == 123 and ":" not in there else 65488)):
+                        s.send(text)
+                        say(s.recv(65536) == text.upper())
+                    free = socket.socket(family, socket.SOCK_DGRAM)
+                    free.settimeout(5)
+                    free.sendto(b"free", (there, port))
+                    say([free.recvfrom(100)[1][:2] == (there, port)])
+            """, self.PORTS)
+        self.assertEqual(said, ([True] * 5 + [[True]]) * 4)
+        self.assertEqual(done.refused(), [])
+
+    def test_only_the_first_to_a_destination_is_queued(self):
+        _, done = self.inside("""
+            for there in ("8.8.8.8", "2001:db8::8"):
+                for i in range(20):
+                    s = socket.socket(socket.AF_INET6 if ":" in there else socket.AF_INET, socket.SOCK_DGRAM)
+                    s.settimeout(5)
+                    s.connect((there, 5000))
+                    s.send(b"x")
+                    s.recv(1)
+            say(1)
+            """, self.PORTS)
+        self.assertEqual([line for line in done.log() if line[0] == "queued"],
+                         [["queued", "17", "8.8.8.8", "5000"], ["queued", "17", "2001:db8::8", "5000"]])
+
+    def test_a_client_may_have_an_odd_address(self):
+        said, _ = self.inside("""
+            for family, own, there in ((socket.AF_INET, "9.9.9.9", "8.8.8.8"), (socket.AF_INET6, "2001:db8::9", "2001:db8::8")):
+                s = socket.socket(family, socket.SOCK_DGRAM)
+                s.settimeout(5)
+                if ":" in own:
+                    s.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND, for all to use
+                s.bind((own, 4000))
+                s.sendto(b"odd", (there, 5000))
+                say(s.recv(10).decode())
+                s.sendto(b"no port", (there, 5000))
+                s.connect((there, 5000))
+                s.send(b"no port")
+                say(attempt(s.recv, 10))
+            """, self.PORTS)
+        self.assertEqual(said, ["ODD", "ECONNREFUSED"] * 2)
+
+    def test_refused_ones_are_told_and_then_fail_at_once(self):
+        said, done = self.inside("""
+            for there in ("8.8.8.9", "2001:db8::9"):
+                s = socket.socket(socket.AF_INET6 if ":" in there else socket.AF_INET, socket.SOCK_DGRAM)
+                s.settimeout(5)
+                s.connect((there, 5000))
+                s.send(b"x")
+                say(attempt(s.recv, 1))
+                say(attempt(s.send, b"x"))
+                free = socket.socket(s.family, socket.SOCK_DGRAM)
+                say(attempt(free.sendto, b"x", (there, 5000)))
+            """, self.PORTS)
+        self.assertEqual(said, ["EHOSTUNREACH", "EPERM", "EPERM", "EACCES", "EPERM", "EPERM"])
+        self.assertEqual(done.refused(), [(17, "8.8.8.9", 5000)] * 3 + [(17, "2001:db8::9", 5000)] * 3)
+        self.assertEqual(len([line for line in done.log() if line[0] == "queued"]), 2)
+
+    def test_a_port_that_no_rule_names_is_not_queued(self):
+        said, done = self.inside("""
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            say(attempt(s.sendto, b"x", ("8.8.8.8", 443)))
+            """, self.PORTS)
+        self.assertEqual(said, "EPERM")
+        self.assertEqual(done.refused(), [(17, "8.8.8.8", 443)])
+        self.assertEqual([line for line in done.log() if line[0] == "queued"], [])
+
+    def test_own_addresses_stay_the_sandboxs(self):
+        said, done = self.inside("""
+            for own in ("127.0.0.1", "198.18.0.1", "::1", "fd73:616c:6c79::1"):
+                family = socket.AF_INET6 if ":" in own else socket.AF_INET
+                server = socket.socket(family, socket.SOCK_DGRAM)
+                server.bind((own, 5000))
+                server.settimeout(5)
+                socket.socket(family, socket.SOCK_DGRAM).sendto(b"mine", (own, 5000))
+                say(server.recv(10).decode())
+            """, self.PORTS)
+        self.assertEqual(said, ["mine"] * 4)
+        self.assertEqual([line for line in done.log() if line[0] == "queued"], [])
+
+    def test_a_server_of_the_sandbox_steals_nothing(self):
+        said, _ = self.inside("""
+            for own, there in (("0.0.0.0", "8.8.8.8"), ("8.8.8.8", "8.8.8.8"), ("::", "2001:db8::8")):
+                family = socket.AF_INET6 if ":" in own else socket.AF_INET
+                thief = socket.socket(family, socket.SOCK_DGRAM)
+                thief.bind((own, 5000))
+                s = socket.socket(family, socket.SOCK_DGRAM)
+                s.settimeout(5)
+                s.sendto(b"text", (there, 5000))
+                say(s.recv(10).decode())
+                thief.settimeout(0.1)
+                try:
+                    thief.recv(10)
+                    say("stolen")
+                except TimeoutError:
+                    pass
+            """, self.PORTS)
+        self.assertEqual(said, ["TEXT"] * 3)
+
+    def test_segments_of_one_send_arrive_as_datagrams(self):
+        said, done = self.inside("""
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.settimeout(5)
+            s.setsockopt(17, 103, 1000)  # UDP_SEGMENT
+            s.connect(("8.8.8.8", 5000))
+            s.send(b"a" * 1000 + b"b" * 1000 + b"c" * 10)
+            say([s.recv(65536).decode() for i in range(3)] == ["A" * 1000, "B" * 1000, "C" * 10])
+            """, self.PORTS)
+        self.assertTrue(said)
+
+    def test_a_full_queue_drops(self):
+        """While nobody gives verdicts; what waits gets them later."""
+        sandbox = harness.Run(harness.script("""
+            sys.stdin.readline()
+            # What waits counts against its socket's room.
+            sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for i in range(20)]
+            for i in range(2000):
+                sockets[i // 100].sendto(b"x", (f"8.8.{i // 100}.{2 * (i % 100)}", 5000))
+            say("flooded")
+            count = 0
+            for s in sockets:
+                s.settimeout(0.2)
+                try:
+                    while True:
+                        s.recv(10)
+                        count += 1
+                except TimeoutError:
+                    pass
+            say(count)
+            sockets[0].sendto(b"x", ("8.8.99.98", 5000))
+            sockets[0].settimeout(5)
+            sockets[0].recv(10)
+            """), self.PORTS, stdin=subprocess.PIPE)
+        worker = sandbox.pids()[2]
+        os.kill(worker, signal.SIGSTOP)
+        print("go", file=sandbox.process.stdin, flush=True)
+        self.assertEqual(sandbox.process.stdout.readline(), '"flooded"\n')
+        os.kill(worker, signal.SIGCONT)
+        sandbox.finish()
+        queued = len([line for line in sandbox.log() if line[0] == "queued"])
+        self.assertEqual(int(sandbox.out), queued - 1)
+        dropped = [int(line[1]) for line in sandbox.log() if line[0] == "dropped"]
+        self.assertGreater(dropped[-1], 1000)
+        self.assertEqual(queued + dropped[-1], 2001)
+
+    def test_without_a_worker_they_are_dropped(self):
+        said, _ = self.inside("""
+            for there in ("8.8.8.8", "2001:db8::8"):
+                family = socket.AF_INET6 if ":" in there else socket.AF_INET
+                own = socket.socket(family, socket.SOCK_DGRAM)
+                if ":" in there:
+                    own.setsockopt(socket.IPPROTO_IPV6, 78, 1)  # IPV6_FREEBIND, for all to use
+                own.bind((there, 5000))
+                own.settimeout(0.2)
+                s = socket.socket(family, socket.SOCK_DGRAM)
+                attempt(s.sendto, b"x", (there, 5000))
+                say(attempt(own.recv, 1))
+            """, [*self.PORTS, "--no-worker"])
+        self.assertEqual(said, ["timed out"] * 2)
+
+    def test_when_the_worker_dies_what_it_allowed_is_refused(self):
+        sandbox = harness.Run(harness.script("""
+            sockets = []
+            for there in ("8.8.8.8", "2001:db8::8"):
+                s = socket.socket(socket.AF_INET6 if ":" in there else socket.AF_INET, socket.SOCK_DGRAM)
+                s.settimeout(5)
+                s.connect((there, 5000))
+                s.send(b"x")
+                s.recv(1)
+                sockets.append(s)
+            say("answered")
+            sys.stdin.readline()
+            for s in sockets:
+                s.send(b"x")
+                say(attempt(s.recv, 1))
+            """), self.PORTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.assertEqual(sandbox.process.stdout.readline(), '"answered"\n')
+        os.kill(sandbox.pids()[2], signal.SIGKILL)
+        self.await_gone([sandbox.pids()[2]])
+        print("go", file=sandbox.process.stdin, flush=True)
+        sandbox.finish()
+        self.assertEqual(sandbox.out.split(), ['"EHOSTUNREACH"', '"EACCES"'], sandbox.err)
+
+
 class Dead(Case):
     """Without a worker."""
 

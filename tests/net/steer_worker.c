@@ -1,6 +1,7 @@
 #include "tests/net/steer_worker.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,12 +10,13 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "proxy/steer/datagram.h"
 
 enum {
 	CONNECTIONS_MAX = 256,
 	DNS_BYTES = 1500,
 	DNS_HEADER_BYTES = 12,
-	FIXED_SOCKETS = 7,
+	FIXED_SOCKETS = 10,
 };
 
 union address {
@@ -127,6 +129,8 @@ struct worker {
 	struct pollfd watched[FIXED_SOCKETS + CONNECTIONS_MAX];
 	nfds_t count;
 	struct steer_log_state log;
+	struct steer_queue_state queue;
+	int raw[2];
 };
 
 static void accept_echo(struct worker *worker, int listener)
@@ -177,6 +181,44 @@ static void read_log(struct worker *worker, const struct worker_listener *listen
 		listener->lost(worker->log.lost);
 }
 
+/* Capitals show that the answer was made here. */
+static void answer_datagram(int fd, int raw)
+{
+	static char bytes[DATAGRAM_MAX_BYTES];
+	struct datagram_flow flow;
+	uint32_t dropped;
+	ssize_t got = datagram_receive(fd, bytes, sizeof(bytes), &flow, &dropped);
+
+	if (got < 0)
+		return;
+	if (slice_equal(slice_of(bytes, (size_t)got), SLICE_LITERAL("no port"))) {
+		datagram_refuse(raw, &flow, (size_t)got, DATAGRAM_NO_PORT);
+		return;
+	}
+	for (ssize_t i = 0; i < got; i++)
+		bytes[i] = (char)toupper((unsigned char)bytes[i]);
+	datagram_answer(raw, &flow, slice_of(bytes, (size_t)got));
+}
+
+static void judge(struct worker *worker, const struct worker_listener *listener, int fd)
+{
+	struct steer_queued queued[16];
+	uint64_t dropped = worker->queue.dropped;
+	int count = steer_read_queue(fd, queued, 16, &worker->queue);
+
+	for (int i = 0; i < count; i++) {
+		const struct steer_packet *packet = &queued[i].packet;
+		uint8_t last = packet->destination[packet->family == 4 ? 3 : 15];
+		struct steer_verdict verdict = {queued[i].id,
+						last % 2 ? STEER_MARK_REFUSED : STEER_MARK_ALLOWED};
+
+		listener->queued(packet);
+		steer_judge(fd, &verdict, 1);
+	}
+	if (worker->queue.dropped != dropped)
+		listener->dropped(worker->queue.dropped);
+}
+
 static void serve(struct worker *worker, const struct worker_listener *listener)
 {
 	struct pollfd *watched = worker->watched;
@@ -192,6 +234,12 @@ static void serve(struct worker *worker, const struct worker_listener *listener)
 	}
 	if (watched[6].revents)
 		read_log(worker, listener, watched[6].fd);
+	for (int i = 7; i < 9; i++) {
+		if (watched[i].revents)
+			answer_datagram(watched[i].fd, worker->raw[i - 7]);
+	}
+	if (watched[9].revents)
+		judge(worker, listener, watched[9].fd);
 }
 
 _Noreturn void worker_run(struct steer_sockets *sockets, const struct worker_listener *listener)
@@ -199,10 +247,12 @@ _Noreturn void worker_run(struct steer_sockets *sockets, const struct worker_lis
 	static struct worker worker;
 	const int fds[FIXED_SOCKETS] = {
 		sockets->tcp[0],     sockets->tcp[1],	  sockets->dns_udp[0], sockets->dns_udp[1],
-		sockets->dns_tcp[0], sockets->dns_tcp[1], sockets->log_fd,
+		sockets->dns_tcp[0], sockets->dns_tcp[1], sockets->log_fd,     sockets->udp[0],
+		sockets->udp[1],     sockets->queue_fd,
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	memcpy(worker.raw, sockets->raw, sizeof(worker.raw));
 	for (int i = 0; i < FIXED_SOCKETS; i++)
 		worker.watched[worker.count++] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	for (;;) {

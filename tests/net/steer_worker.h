@@ -7,7 +7,9 @@
 /* What the worker says of refused packets. */
 struct worker_listener {
 	void (*packet)(void *context, const struct steer_packet *packet);
-	void (*lost)(uint64_t total); /* whenever there are more */
+	void (*queued)(const struct steer_packet *packet);
+	void (*lost)(uint64_t total);	 /* whenever there are more */
+	void (*dropped)(uint64_t total); /* likewise, from the queue */
 };
 
 /* Serves the sockets until it is killed. */
