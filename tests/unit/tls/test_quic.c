@@ -254,6 +254,34 @@ static void packets_of_one_datagram_are_all_read(void **state)
 	assert_int_equal(initial.packets, 2);
 }
 
+static void a_packet_of_another_attempt_in_the_datagram_is_left_out(void **state)
+{
+	struct quic_sample other = {.payload = SLICE_LITERAL("\x01\x01\x01\x01"),
+				    .id = SLICE_LITERAL("another one")};
+	uint8_t datagram[2 * QUIC_SAMPLE_MAX_BYTES];
+	size_t len = from_hex(vector_ngtcp2, datagram);
+
+	(void)state;
+	len += quic_sample_initial(&other, datagram + len, sizeof(datagram) - len);
+	feed_first(slice_of(datagram, len));
+	assert_named(NAME);
+	assert_int_equal(initial.packets, 1);
+}
+
+static void a_packet_without_room_for_a_seal_is_refused(void **state)
+{
+	char packet[] = "\xc0\x00\x00\x00\x01\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08\x00\x00\x00"
+			"1234567890123456789";
+
+	(void)state;
+	for (char length = 0; length < 20; length++) {
+		packet[16] = length;
+		assert_int_equal(feed_first(slice_of(packet, 17 + (size_t)length)),
+				 QUIC_UNREADABLE);
+		assert_int_equal(initial.problem, QUIC_CUT_OFF);
+	}
+}
+
 static void a_token_and_any_length_of_number_are_read(void **state)
 {
 	uint8_t payload[QUIC_PACKET_MAX_BYTES], packet[QUIC_SAMPLE_MAX_BYTES];
@@ -467,6 +495,8 @@ int main(void)
 		cmocka_unit_test(a_clienthello_may_span_datagrams_in_any_order),
 		cmocka_unit_test(another_connection_is_not_the_same_attempt),
 		cmocka_unit_test(packets_of_one_datagram_are_all_read),
+		cmocka_unit_test(a_packet_of_another_attempt_in_the_datagram_is_left_out),
+		cmocka_unit_test(a_packet_without_room_for_a_seal_is_refused),
 		cmocka_unit_test(a_token_and_any_length_of_number_are_read),
 		cmocka_unit_test(a_cut_datagram_never_gives_a_name),
 		cmocka_unit_test(an_altered_packet_never_gives_a_name),
