@@ -3,6 +3,7 @@ import unittest
 
 from lab.namespaces import wait_until
 from lab.puppet import Puppet
+from lab.quic import hello_in_two
 from lab.sandbox import Sandbox
 from lab.world import World
 
@@ -91,6 +92,29 @@ class Packets(unittest.TestCase):
                 self.assertEqual((record["packet"]["protocol"], record["packet"]["service"]), ("udp", "quic"))
                 self.assertIn("clients fall back to TCP", record["reason"])
                 self.assert_nothing_left()
+
+    def test_a_clienthello_in_two_datagrams_is_named_in_the_record_of_the_second(self):
+        for first, second in ((0, 1), (1, 0)):
+            with self.subTest(first=first):
+                self.setUp()
+                datagrams = hello_in_two(b"large.example.org", b"hello %d." % first)
+                found = self.send(("93.184.55.66", 443, datagrams[first]), ("93.184.55.66", 443, datagrams[second]))
+                self.assertEqual(["tls" in r for r in found], [False, True])
+                self.assertEqual((found[1]["tls"]["sni"], found[1]["host"]), ("large.example.org",) * 2)
+
+    def test_datagrams_that_offload_would_cut_are_read_as_one(self):
+        """One call sends both (UDP_SEGMENT); the packet filter sees them in one piece."""
+        said = self.inside.run("""
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.setsockopt(socket.IPPROTO_UDP, 103, 1200)
+try:
+    result = client.sendto(data, ("93.184.55.66", 443))
+except OSError as error:
+    result = type(error).__name__
+""", data=b"".join(hello_in_two(b"offload.example.org")))
+        self.assertEqual(said, "PermissionError")
+        self.assertEqual([r["tls"]["sni"] for r in self.packets(lambda found: found)], ["offload.example.org"])
+        self.assert_nothing_left()
 
     def test_what_cannot_be_opened_is_quic_all_the_same(self):
         self.inside.run(CLIENT, host="quic.example.org", options=["--version=v2draft"])
