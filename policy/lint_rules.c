@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "policy/known_resolver.h"
 #include "policy/methods.h"
 #include "policy/range.h"
 #include "policy/target.h"
@@ -171,9 +172,10 @@ static enum effect effect_of(const struct index_entry *earlier, const struct ind
 {
 	const struct policy_rule *e = earlier->owner, *l = later->owner;
 	bool names_only = earlier->target->any_host && e->allow;
+	bool one = !later->target->any_host && !later->target->wildcard;
 	enum effect effect;
 
-	if (names_only && later->target->host.kind != HOST_NAME)
+	if (one && !matcher_takes_host(earlier, &later->target->host))
 		return EFFECT_NONE;
 	if (is_of(POLICY_UDP, earlier, later))
 		effect = effect_on_datagrams(earlier, later);
@@ -248,16 +250,14 @@ static void warn_of_part(struct lint *lint, const struct index_entry *earlier,
 static bool opens(const struct index_entry *entry, const struct policy_target *target,
 		  enum policy_scheme passing)
 {
-	const struct host *host = &target->host;
-
 	if (target_is_flow(entry->target))
 		return false;
 	if (passing == POLICY_TCP)
-		return matcher_names(entry, POLICY_HTTPS, host, target->port) ||
-		       matcher_names(entry, POLICY_HTTP, host, target->port) ||
-		       matcher_names(entry, POLICY_TLS, host, target->port);
+		return matcher_names_some(entry, POLICY_HTTPS, target) ||
+		       matcher_names_some(entry, POLICY_HTTP, target) ||
+		       matcher_names_some(entry, POLICY_TLS, target);
 	return entry->target->scheme != POLICY_TLS &&
-	       matcher_names(entry, POLICY_HTTPS, host, target->port);
+	       matcher_names_some(entry, POLICY_HTTPS, target);
 }
 
 /* Whether a rule for some of the hosts of a wildcard does, before the one at ORDER. */
@@ -336,6 +336,11 @@ static void check_dialable(struct lint *lint, const struct policy_target *target
 
 	if (target->any_host)
 		return;
+	if (!target->wildcard && known_resolver_has(host))
+		loader_warn(
+			lint->loader, target->place, NULL,
+			"this is a resolver of DNS over HTTPS: by asking it for names, anything "
+			"can be told to anybody");
 	if (host->kind == HOST_NAME) {
 		if (is_localhost(host_slice(host)))
 			loader_report(lint->loader, target->place, NULL,

@@ -44,18 +44,17 @@ static void look_at_covering(struct reach *reach, const struct policy_use *use,
 			     const struct index_entry *entry)
 {
 	const struct policy_rule *rule = entry->owner;
-	uint16_t port = use->at.port;
 
 	if (reach->closed || reach->unopened)
 		return;
 	if (target_is_unopened(entry->target) && entry->target->scheme != POLICY_UDP &&
-	    matcher_names(entry, entry->target->scheme, &use->at.host, port)) {
+	    matcher_names_some(entry, entry->target->scheme, &use->at)) {
 		if (!reach->opened && rule->allow)
 			reach->unopened = rule;
 		reach->closed = rule->allow ? NULL : rule;
 		return;
 	}
-	if (!matcher_names(entry, POLICY_HTTPS, &use->at.host, port))
+	if (!matcher_names_some(entry, POLICY_HTTPS, &use->at))
 		return;
 	reach->opened = true;
 	if (rule->allow)

@@ -1,17 +1,32 @@
 #include "policy/match.h"
 
+#include "policy/known_resolver.h"
 #include "policy/matcher.h"
 #include "policy/methods.h"
 #include "policy/target.h"
 
+bool matcher_takes_host(const struct index_entry *entry, const struct host *host)
+{
+	const struct policy_target *target = entry->target;
+	const struct policy_rule *rule = entry->owner;
+
+	if (!rule->allow || (!target->any_host && !target->wildcard && !target->is_range))
+		return true;
+	return (host->kind == HOST_NAME || target->is_range) && !known_resolver_has(host);
+}
+
 bool matcher_names(const struct index_entry *entry, enum policy_scheme scheme,
 		   const struct host *host, uint16_t port)
 {
-	const struct policy_rule *rule = entry->owner;
+	return target_has_port(entry->target, scheme, port) && matcher_takes_host(entry, host);
+}
 
-	if (entry->target->any_host && host->kind != HOST_NAME && rule->allow)
-		return false;
-	return target_has_port(entry->target, scheme, port);
+bool matcher_names_some(const struct index_entry *entry, enum policy_scheme scheme,
+			const struct policy_target *target)
+{
+	if (target->wildcard || target->any_host)
+		return target_has_port(entry->target, scheme, target->port);
+	return matcher_names(entry, scheme, &target->host, target->port);
 }
 
 /* A denial of tls:// or tcp:// is about the whole connection, and so about every request on it. An

@@ -18,10 +18,18 @@ int matcher_build(const struct policy *policy, struct arena *arena, struct polic
 
 void matcher_free(struct policy_matcher *matcher);
 
+/* Whether ENTRY, one of the rules found for HOST, speaks for it. Wildcards take in addresses
+ * (threat H15) only to deny them, and they and ranges known resolvers (D6). */
+bool matcher_takes_host(const struct index_entry *entry, const struct host *host);
+
 /* Whether a request of this scheme to HOST and PORT could be decided by ENTRY, one of the rules
- * found for HOST. "*" takes in addresses only to deny them (threat H15). */
+ * found for HOST. */
 bool matcher_names(const struct index_entry *entry, enum policy_scheme scheme,
 		   const struct host *host, uint16_t port);
+
+/* The same for some host of TARGET, at its port; ENTRY is one of those that cover TARGET. */
+bool matcher_names_some(const struct index_entry *entry, enum policy_scheme scheme,
+			const struct policy_target *target);
 
 /* Whether RULE is for REQUEST, be it for a WebSocket or not. Denials are for both. */
 static inline bool matcher_takes(const struct policy_rule *rule,

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "policy/known_resolver.h"
 #include "policy/matcher.h"
 #include "policy/methods.h"
 #include "policy/target.h"
@@ -8,6 +9,7 @@ enum {
 	SHOWN_PATH_BYTES = 160,
 	SHOWN_METHOD_BYTES = 32,
 	SHOWN_TARGET_BYTES = 120,
+	DNS_OVER_TLS_PORT = 853,
 };
 
 /* How near an allowing rule came; the nearest one is told. */
@@ -25,7 +27,7 @@ static enum nearness nearness_of(const struct index_entry *entry,
 	const struct policy_target *target = entry->target;
 	const struct policy_rule *rule = entry->owner;
 
-	if (!rule->allow || (target->any_host && request->host->kind != HOST_NAME))
+	if (!rule->allow || !matcher_takes_host(entry, request->host))
 		return NEAR_NOT;
 	if (!target_has_port(target, request->scheme, request->port))
 		return NEAR_HOST;
@@ -99,6 +101,52 @@ static void put_near_miss(char *out, size_t size, const struct policy_request *r
 	}
 }
 
+/* The first wildcard that would have allowed HOST, were it not a known resolver. */
+static const struct policy_rule *find_wildcard(const struct policy *policy, const struct host *host)
+{
+	const struct index_entry *entry;
+	struct index_cursor cursor;
+
+	index_find(&policy->matcher->rules, host, &cursor);
+	while ((entry = index_next(&cursor))) {
+		const struct policy_rule *rule = entry->owner;
+
+		if (rule->allow && host->kind == HOST_NAME)
+			return rule;
+	}
+	return NULL;
+}
+
+/* Threat D6: who wonders about one of many hosts should see which kind it is. */
+static void put_not_named(char *out, size_t size, const struct policy *policy,
+			  const struct policy_request *request)
+{
+	const char *host = request->host->text;
+	const struct policy_rule *rule;
+
+	if (!known_resolver_has(request->host)) {
+		snprintf(
+			out, size, "no rule allows %s%s", host,
+			request->port == DNS_OVER_TLS_PORT
+				? " (port 853 is for DNS over TLS; Sallyport resolves names itself)"
+				: "");
+		return;
+	}
+	rule = find_wildcard(policy, request->host);
+	if (rule)
+		snprintf(
+			out, size,
+			"%s is a resolver of DNS over HTTPS, which a wildcard (that of rules[%zu]) "
+			"does not allow: a rule must name it",
+			host, rule->index);
+	else
+		snprintf(out, size,
+			 "no rule allows %s, a resolver of DNS over HTTPS or TLS (Sallyport "
+			 "resolves "
+			 "names itself)",
+			 host);
+}
+
 static void put_nothing_matched(char *out, size_t size, const struct policy *policy,
 				const struct policy_request *request, struct slice reading)
 {
@@ -108,7 +156,7 @@ static void put_nothing_matched(char *out, size_t size, const struct policy *pol
 	if (entry)
 		put_near_miss(out, size, request, reading, entry, nearest);
 	else
-		snprintf(out, size, "no rule allows %s", request->host->text);
+		put_not_named(out, size, policy, request);
 }
 
 static void put_denied_by(char *out, size_t size, const struct index_entry *entry)

@@ -34,7 +34,7 @@ static const struct bounds wide = {
 };
 
 static const struct bounds narrow = {
-	.path = 190,
+	.path = 150,
 	.host = 256,
 	.text = 100,
 	.name = 32,
@@ -309,6 +309,8 @@ static void write_packet(struct json *j, const struct audit_record *record, cons
 	if (record->packet.destination_port)
 		json_number(j, "destination_port", record->packet.destination_port);
 	write_count(j, "suppressed", record->packet.suppressed);
+	if (record->packet.service)
+		write_text(j, "service", record->packet.service, b->token);
 	json_close_object(j);
 }
 

@@ -127,6 +127,7 @@ struct audit_record {
 		uint16_t source_port; /* 0: none */
 		uint16_t destination_port;
 		uint64_t suppressed; /* packets like it that got no record of their own */
+		const char *service; /* what it looks like: "quic"; left out when NULL */
 	} packet;
 
 	bool has_life; /* kind sandbox */

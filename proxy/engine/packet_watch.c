@@ -7,7 +7,9 @@
 
 #include "base/wallclock.h"
 #include "proxy/engine/datagram_verdict.h"
+#include "proxy/engine/packet_name.h"
 #include "proxy/engine/sandbox.h"
+#include "proxy/tls/quic.h"
 
 struct packet_watch {
 	struct sandbox *sandbox;
@@ -19,7 +21,12 @@ struct packet_watch {
 	uint64_t suppressed;
 	struct steer_log_state log;
 	uint64_t lost_told; /* of log.lost */
+	/* Of the last connection attempt by QUIC, whose ClientHello may go on in the next packet;
+	 * NULL until there is one. */
+	struct quic_initial *quic;
 };
+
+enum { WHY_BYTES = 160 };
 
 static void describe_protocol(uint8_t protocol, char text[16])
 {
@@ -72,29 +79,86 @@ static void record_suppressed(struct packet_watch *watch, struct audit_record *r
 
 /* By the rules, as far as there are rules for it: a datagram may be refused by one. */
 static void describe_refusal(const struct packet_watch *watch, const struct steer_packet *packet,
-			     const struct address *to, struct datagram_verdict *verdict,
+			     const struct packet_name *name, struct datagram_verdict *verdict,
 			     struct audit_record *record)
 {
+	struct address to = {.length = packet->family == 4 ? 4 : 16};
+
+	record->reason = name->reason;
 	if (packet->protocol != IPPROTO_UDP)
 		return;
-	datagram_judge(watch->sandbox, to, packet->destination_port, verdict);
+	memcpy(to.bytes, packet->destination, to.length);
+	datagram_judge(watch->sandbox, &to, packet->destination_port, verdict);
 	if (verdict->allow)
 		return;
-	record->reason = verdict->policy.reason;
+	/* What it is tells more than that no rule allows it. */
+	if (verdict->policy.rule || !name->service)
+		record->reason = verdict->policy.reason;
 	if (verdict->policy.rule)
 		record->rule = (int)verdict->policy.rule->index;
+}
+
+/* Reads PACKET's payload if it is QUIC's. True when there is something to tell of it. What is known
+ * to be another service's is not read: NTP may look like a version that nobody knows. */
+static bool read_quic(struct packet_watch *watch, const struct steer_packet *packet,
+		      const char *service)
+{
+	static const char *const over_quic[] = {"quic", "doq"};
+	struct quic_header header;
+
+	if (!service || !slice_is_one_of(slice_from_text(service), over_quic, 2) ||
+	    !quic_read_header(packet->payload, &header))
+		return false;
+	if (!watch->quic) {
+		watch->quic = malloc(sizeof(*watch->quic));
+		if (!watch->quic)
+			return false;
+		quic_initial_init(watch->quic);
+	}
+	if (!quic_initial_continues(watch->quic, packet->payload))
+		quic_initial_init(watch->quic);
+	return quic_initial_read(watch->quic, packet->payload) != QUIC_MORE;
+}
+
+/* The name that a connection by QUIC asks for, or why it cannot be read. */
+static void describe_quic(const struct quic_initial *quic, struct audit_record *record,
+			  char why[WHY_BYTES])
+{
+	if (quic->status == QUIC_UNREADABLE) {
+		snprintf(why, WHY_BYTES, "the name that it asks for cannot be read (%s): %s",
+			 quic_version_name(quic->header.version), quic_initial_problem_text(quic));
+		record->error = why;
+		return;
+	}
+	record->has_tls = true;
+	if (!quic->hello.has_sni)
+		return;
+	record->tls.sni = host_slice(&quic->hello.sni);
+	if (!record->host.ptr)
+		record->host = record->tls.sni;
+}
+
+static void describe_destination(const struct packet_watch *watch,
+				 const struct steer_packet *packet, uint8_t length,
+				 struct audit_record *record)
+{
+	const struct host *name = names_find(watch->sandbox->names, packet->destination, length);
+
+	if (name)
+		record->host = host_slice(name);
 }
 
 static void record_packet(void *context, const struct steer_packet *packet)
 {
 	struct packet_watch *watch = context;
 	struct sandbox *sandbox = watch->sandbox;
+	const struct packet_name *name = packet_name_of(packet);
 	char source[ADDRESS_TEXT_BYTES], destination[ADDRESS_TEXT_BYTES], protocol[16];
+	char why[WHY_BYTES];
 	uint8_t length = packet->family == 4 ? 4 : 16;
 	struct address from = {.length = length}, to = {.length = length};
 	struct datagram_verdict verdict;
 	struct audit_record record;
-	const struct host *name;
 
 	if (!may_record(watch) || !sandbox_reserve_record(sandbox)) {
 		watch->suppressed++;
@@ -108,19 +172,19 @@ static void record_packet(void *context, const struct steer_packet *packet)
 	describe_protocol(packet->protocol, protocol);
 	audit_record_init(&record, AUDIT_PACKET, sandbox->id);
 	record.time_us = wallclock_now_us();
-	record.reason = "neither TCP nor DNS: there is no way out for it";
-	describe_refusal(watch, packet, &to, &verdict, &record);
-	name = names_find(sandbox->names, to.bytes, length);
-	if (name) {
-		record.host = host_slice(name);
-		record.port = packet->destination_port;
-	}
+	describe_refusal(watch, packet, name, &verdict, &record);
 	record.has_packet = true;
 	record.packet.protocol = protocol;
 	record.packet.source = slice_from_text(source);
 	record.packet.destination = slice_from_text(destination);
 	record.packet.source_port = packet->source_port;
 	record.packet.destination_port = packet->destination_port;
+	record.packet.service = name->service;
+	describe_destination(watch, packet, length, &record);
+	if (read_quic(watch, packet, name->service))
+		describe_quic(watch->quic, &record, why);
+	if (record.host.ptr)
+		record.port = packet->destination_port;
 	record_suppressed(watch, &record);
 	sandbox_commit_record(sandbox, &record);
 }
@@ -188,5 +252,6 @@ void packet_watch_free(struct packet_watch *watch)
 	ev_io_stop(watch->sandbox->engine->loop, &watch->io);
 	ev_timer_stop(watch->sandbox->engine->loop, &watch->rest);
 	close(watch->fd);
+	free(watch->quic);
 	free(watch);
 }

@@ -20,14 +20,13 @@
 
 #include "base/cleanup.h"
 #include "proxy/steer/netlink_message.h"
+#include "proxy/steer/steer.h"
 
 enum {
 	BATCH_BYTES = 64 << 10,
 	MESSAGE_BYTES = 64 << 10, /* room for the longest message past the batch's limit */
 	ANSWER_BYTES = 16 << 10,
-	LOGGED_BYTES = 128, /* of a packet: IPv6 with a few extension headers */
-	TARGET_BYTES = 8,   /* struct xt_NFQ_info_v3, padded as the kernel wants it */
-	LOG_BATCH = 32,	    /* packets in one message, or those of 10 ms */
+	TARGET_BYTES = 8, /* struct xt_NFQ_info_v3, padded as the kernel wants it */
 };
 
 struct batch {
@@ -227,8 +226,9 @@ static int add_log(struct nftnl_rule *rule, const struct nft_term *term)
 	if (!e)
 		return -ENOMEM;
 	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, (uint16_t)term->key);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, LOGGED_BYTES);
-	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_QTHRESHOLD, LOG_BATCH);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, STEER_LOGGED_BYTES);
+	/* Each packet is told at once: what waits in a batch when the sandbox ends is lost. */
+	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_QTHRESHOLD, 1);
 	return 0;
 }
 

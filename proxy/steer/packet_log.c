@@ -18,6 +18,7 @@ enum {
 	DATAGRAM_MAX_BYTES = 64 << 10,
 	DATAGRAMS_AT_ONCE = 32,
 	IPV4_HEADER_BYTES = 20,
+	UDP_HEADER_BYTES = 8,
 	EXTENSIONS_MAX = 8,
 	FRAGMENT_OFFSET_IPV4 = 0x1fff,
 	FRAGMENT_OFFSET_IPV6 = 0xfff8,
@@ -37,10 +38,28 @@ static bool has_ports(uint8_t protocol)
 	}
 }
 
-static void read_ports(struct reader *r, struct steer_packet *packet)
+/* What is behind UDP's header (RFC 768), no longer than that says. A length of 0 is a jumbogram's
+ * (RFC 2675 section 4). */
+static struct slice read_payload(struct reader *r)
+{
+	size_t length = reader_u16(r), left;
+
+	reader_skip(r, 2); /* checksum */
+	if (r->error)
+		return SLICE_EMPTY;
+	left = reader_left(r);
+	if (length >= UDP_HEADER_BYTES && length - UDP_HEADER_BYTES < left)
+		left = length - UDP_HEADER_BYTES;
+	return reader_bytes(r, left);
+}
+
+/* Of the transport's header, as much as was copied. */
+static void read_transport(struct reader *r, struct steer_packet *packet)
 {
 	uint16_t source, destination;
 
+	if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6)
+		packet->icmp_type = reader_u8(r);
 	if (!has_ports(packet->protocol))
 		return;
 	source = reader_u16(r);
@@ -49,6 +68,8 @@ static void read_ports(struct reader *r, struct steer_packet *packet)
 		return;
 	packet->source_port = source;
 	packet->destination_port = destination;
+	if (packet->protocol == IPPROTO_UDP)
+		packet->payload = read_payload(r);
 }
 
 static void read_address(struct reader *r, uint8_t address[16], size_t len)
@@ -76,7 +97,7 @@ static int parse_ipv4(struct reader *r, size_t header_bytes, struct steer_packet
 		return r->error;
 	reader_skip(r, header_bytes - IPV4_HEADER_BYTES);
 	if (!(fragment & FRAGMENT_OFFSET_IPV4))
-		read_ports(r, packet);
+		read_transport(r, packet);
 	return 0;
 }
 
@@ -114,7 +135,7 @@ static int parse_ipv6(struct reader *r, struct steer_packet *packet)
 		if (!skip_extension(r, packet))
 			return 0;
 	}
-	read_ports(r, packet);
+	read_transport(r, packet);
 	return 0;
 }
 
@@ -123,7 +144,7 @@ int packet_log_parse_packet(struct slice bytes, struct steer_packet *packet)
 	struct reader r = reader_of(bytes);
 	uint8_t first = reader_u8(&r);
 
-	*packet = (struct steer_packet){.family = first >> 4};
+	*packet = (struct steer_packet){.family = first >> 4, .payload = SLICE_EMPTY};
 	if (r.error)
 		return r.error;
 	if (packet->family == 4)

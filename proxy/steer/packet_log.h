@@ -7,7 +7,7 @@
 
 /* Fills PACKET from BYTES, the start of an IP packet (RFC 791, RFC 8200). 0, or ERROR_SYNTAX or
  * ERROR_TRUNCATED if there is not even a whole first header; what is missing behind it leaves the
- * ports 0. */
+ * ports 0. PACKET's payload points into BYTES. */
 int packet_log_parse_packet(struct slice bytes, struct steer_packet *packet);
 
 typedef void packet_log_visit(void *context, const struct steer_packet *packet);

@@ -12,14 +12,15 @@
 #include "base/cleanup.h"
 #include "proxy/steer/netlink_message.h"
 #include "proxy/steer/packet_queue.h"
+#include "proxy/steer/steer.h"
 
 enum {
 	DNS_PORT = 53,
 	BACKLOG = 4096,
 	LOG_ROOM_BYTES = 1 << 20, /* the kernel cuts it to its limit */
-	LOGGED_BYTES = 128,
 	LOG_DELAY_CENTISECONDS = 1,
 	RELAY_ROOM_BYTES = 1 << 20, /* likewise */
+	LOG_MESSAGE_BYTES = 256,    /* that the kernel sets aside for a small packet */
 };
 
 /* The N-th of them, in a fixed order. */
@@ -163,13 +164,13 @@ static void build_log_request(char *bytes, uint16_t group)
 {
 	struct nlmsghdr *header = start_log_request(bytes, group);
 	struct nfulnl_msg_config_mode mode = {
-		.copy_range = htonl(LOGGED_BYTES),
+		.copy_range = htonl(STEER_LOGGED_BYTES),
 		.copy_mode = NFULNL_COPY_PACKET,
 	};
 
 	put_log_command(header, NFULNL_CFG_CMD_BIND);
 	mnl_attr_put(header, NFULA_CFG_MODE, sizeof(mode), &mode);
-	mnl_attr_put_u32(header, NFULA_CFG_TIMEOUT, htonl(LOG_DELAY_CENTISECONDS));
+	mnl_attr_put_u32(header, NFULA_CFG_NLBUFSIZ, htonl(LOG_MESSAGE_BYTES));
 	/* Numbers on the packets show how many were lost. */
 	mnl_attr_put_u16(header, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
 }

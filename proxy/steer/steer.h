@@ -73,6 +73,9 @@ enum {
 	STEER_LOG_GROUP = 1,
 	STEER_QUEUE = 1,
 	STEER_PORTS_MAX = 1024, /* for datagrams */
+	/* Of each packet that is logged: two of QUIC's first ones, of up to 1,452 bytes each, which
+	 * segmentation offload may have sent as one. */
+	STEER_LOGGED_BYTES = 3 << 10,
 	STEER_PATHS_MAX = 1024, /* of a plan, in each of its lists */
 };
 
@@ -217,6 +220,10 @@ struct steer_packet {
 	uint8_t destination[16];
 	uint16_t source_port; /* 0 for what has no ports */
 	uint16_t destination_port;
+	uint8_t icmp_type; /* of ICMP and ICMPv6; 0 too when it was cut off */
+	/* Of UDP: what is behind its header, as far as it was copied (STEER_LOGGED_BYTES). Of
+	 * others empty. Valid until the visit returns. */
+	struct slice payload;
 };
 
 /* What is known of the log so far; zeroed before the first steer_read_log(). */

@@ -238,3 +238,24 @@ enum hello_status hello_read(struct hello *hello, struct slice received)
 	}
 	return hello->status;
 }
+
+enum hello_status hello_read_message_alone(struct hello *hello, struct slice message)
+{
+	enum hello_problem problem;
+	size_t header_bytes = message.len < MESSAGE_HEADER_BYTES ? message.len
+								 : MESSAGE_HEADER_BYTES;
+
+	memcpy(hello->message_header, message.ptr, header_bytes);
+	if (header_bytes < MESSAGE_HEADER_BYTES || message.len != message_bytes(hello))
+		return refuse(hello, HELLO_MALFORMED);
+	if (hello->message_header[0] != MESSAGE_CLIENT_HELLO)
+		return refuse(hello, HELLO_MESSAGE_TYPE);
+	if (message.len > MESSAGE_HEADER_BYTES + HELLO_MAX_BYTES)
+		return refuse(hello, HELLO_TOO_LARGE);
+	hello->raw_bytes = message.len;
+	hello->body_bytes = message.len - MESSAGE_HEADER_BYTES;
+	problem = hello_read_message(hello, slice_from(message, MESSAGE_HEADER_BYTES));
+	if (problem != HELLO_OK)
+		return refuse(hello, problem);
+	return hello->status = HELLO_DONE;
+}

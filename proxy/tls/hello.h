@@ -128,6 +128,10 @@ void hello_init(struct hello *hello);
  * status. */
 enum hello_status hello_read(struct hello *hello, struct slice received);
 
+/* The same for a ClientHello that came without records (QUIC's, RFC 9001 section 4.1.3). MESSAGE is
+ * all of it, with the handshake header. HELLO_DONE or HELLO_REFUSED. */
+enum hello_status hello_read_message_alone(struct hello *hello, struct slice message);
+
 /* What is wrong, for people and the log: "the server name is an IP address". Never NULL. */
 const char *hello_problem_text(enum hello_problem problem);
 

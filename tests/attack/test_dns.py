@@ -218,6 +218,38 @@ class Dns(unittest.TestCase):
         self.nothing_left()
         refused = {(r["packet"]["destination"], r["packet"]["destination_port"]) for r in settle(box, kind="packet") if r.get("packet", {}).get("destination")}
         self.assertLessEqual({("224.0.0.251", 5353), ("224.0.0.252", 5355), ("8.8.8.8", 853), ("8.8.8.8", 443), ("ff02::fb", 5353), ("93.184.0.77", 123)}, refused)
+        services = {r["packet"].get("service") for r in box.records(kind="packet")}
+        self.assertLessEqual({"mdns", "llmnr", "doq", "ntp", "netbios"}, services)
+        reasons = " ".join(r["reason"] for r in box.records(verdict="deny") if r.get("reason"))
+        for host in ("dns.google", "cloudflare-dns.com", "doh.opendns.com"):
+            self.assertIn(f"no rule allows {host}, a resolver of DNS over HTTPS", reasons)
+
+    def test_D6_a_wildcard_does_not_let_a_known_resolver_in(self):
+        wide = """
+rules:
+  - {allow: ["*", "http://*"], wide: true}
+  - {allow: "tls://*:853", wide: true}
+"""
+        own, room = enter(world, wide)
+        resolver = Witness(world, "dns.google", "mozilla.cloudflare-dns.com")
+
+        def over_tls():
+            stream = connect("dns.google", 853)
+            stream.sendall(records(client_hello(name=b"dns.google"))[0])
+            return classify(*receive(stream, 15, 0.3))[0]
+        room.teach(get, over_tls)
+        try:
+            self.assertEqual(statuses(room.do(get, "good.example")), [200])
+            for host in ("dns.google", "mozilla.cloudflare-dns.com"):
+                self.assertEqual(statuses(room.do(get, host, None, "/dns-query?dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB")), [403], host)
+            self.assertEqual(room.do(over_tls), "certificate")  # of the denial
+            reasons = {r["host"]: r["reason"] for r in settle(own, lambda found: len(found) > 2, verdict="deny")}
+            self.assertIn("which a wildcard (that of rules[0]) does not allow", reasons["dns.google"])
+            self.assertEqual((resolver.count("dns.google"), resolver.count("mozilla.cloudflare-dns.com")), (0, 0))
+        finally:
+            room.close()
+            resolver.close()
+        self.assertEqual(room.faults(), [])
 
     def test_D7_rare_types_classes_and_opcodes_get_nothing(self):
         def ask_rare():

@@ -176,6 +176,15 @@ class Packets(Ways):
         self.assertLessEqual({("93.184.0.77", 9), ("8.8.8.8", 443), ("169.254.169.254", 80), ("2606:2800:220:1::7", 443), ("192.0.2.2", 8080), ("10.0.0.1", 161)}, refused)
         self.assertEqual({r["verdict"] for r in box.records(kind="packet")}, {"deny"})
 
+    def test_N1_QUIC_is_refused_to_an_allowed_host_too_and_named(self):
+        """tearDown() sees that nothing came out, but for what goes to the host's own address: that is looked at here."""
+        status, out = self.shell("gtlsclient -q good.example 443 https://good.example/")
+        self.assertIn("Operation not permitted", out)
+        found = settle(box, lambda found: any("tls" in r and r["host"] == "good.example" for r in found), kind="packet")
+        record = next(r for r in found if "tls" in r and r["host"] == "good.example")
+        self.assertEqual((record["verdict"], record["tls"]["sni"], record["packet"]["service"]), ("deny", "good.example", "quic"))
+        self.assertEqual([target for target in world.recorder.since(self.mark) if target[0] == 17 and target[2] != 53], [])
+
     def test_N1_ICMP_SCTP_DCCP_and_others(self):
         def others():
             found = {}

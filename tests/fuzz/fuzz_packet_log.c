@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t count = 0;
 	void *aligned;
 
-	packet_log_parse_packet(slice_of(data, size), &packet);
+	if (packet_log_parse_packet(slice_of(data, size), &packet) == 0 && packet.payload.len > 0)
+		assert((const uint8_t *)packet.payload.ptr + packet.payload.len <= data + size);
 	/* A datagram is received into aligned memory. */
 	aligned = malloc(size ? size : 1);
 	if (!aligned)

@@ -170,12 +170,13 @@ static void questions_packets_and_lives_have_their_members(void **state)
 	record.packet.destination = SLICE_LITERAL("224.0.0.251");
 	record.packet.destination_port = 5353;
 	record.packet.suppressed = 12;
+	record.packet.service = "mdns";
 	assert_body(&record,
 		    "{\"time\":\"1970-01-01T00:00:00.000000Z\",\"sandbox\":\"a1b2\","
 		    "\"kind\":\"packet\",\"verdict\":\"deny\",\"rule\":null,\"reason\":null,"
 		    "\"packet\":{\"protocol\":\"udp\",\"source\":\"10.0.0.2\",\"source_port\":5353,"
 		    "\"destination\":\"224.0.0.251\",\"destination_port\":5353,"
-		    "\"suppressed\":12}}");
+		    "\"suppressed\":12,\"service\":\"mdns\"}}");
 
 	audit_record_init(&record, AUDIT_SANDBOX, "a1b2");
 	record.has_life = true;
@@ -246,6 +247,7 @@ static void fill(struct audit_record *record, char *text, size_t len)
 	record->packet.source = record->packet.destination = slice;
 	record->packet.source_port = record->packet.destination_port = 65535;
 	record->packet.suppressed = UINT64_MAX;
+	record->packet.service = text;
 	record->life.event = record->life.version = record->life.policy = text;
 	record->has_websocket = true;
 	record->websocket.messages_up = record->websocket.messages_down = UINT64_MAX;

@@ -41,6 +41,55 @@ static void reads_udp_over_ipv4(void **state)
 	assert_int_equal(packet.destination_port, 443);
 }
 
+static void the_payload_of_udp_is_as_long_as_its_header_says(void **state)
+{
+	static const struct row {
+		struct slice behind;
+		size_t len;
+	} rows[] = {
+		{SLICE_LITERAL("\x00\x0b\x00\x00"
+			       "abcd"),
+		 3}, /* a link's padding is left out */
+		{SLICE_LITERAL("\x00\xff\x00\x00"
+			       "abc"),
+		 3}, /* cut off */
+		{SLICE_LITERAL("\x00\x00\x00\x00"
+			       "abc"),
+		 3}, /* a jumbogram */
+		{SLICE_LITERAL("\x00\x07\x00\x00"
+			       "abc"),
+		 3}, /* nonsense */
+		{SLICE_LITERAL("\x00\x08\x00\x00"
+			       "abc"),
+		 0},
+		{SLICE_LITERAL("\x00\x0b\x00\x00"), 0},
+		{SLICE_LITERAL("\x00\x0b\x00"), 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char bytes[64] = IPV4_UDP;
+		struct steer_packet packet;
+
+		memcpy(bytes + 24, rows[i].behind.ptr, rows[i].behind.len);
+		packet = parse(slice_of(bytes, 24 + rows[i].behind.len));
+		assert_int_equal(packet.destination_port, 443);
+		assert_int_equal(packet.payload.len, rows[i].len);
+		if (rows[i].len)
+			assert_memory_equal(packet.payload.ptr, "abc", 3);
+	}
+}
+
+static void the_type_of_icmp_is_read(void **state)
+{
+	struct steer_packet packet = parse(
+		SLICE_LITERAL(IPV6_START("\x3a") IPV6_ADDRESSES "\x85\x00\x00\x00"));
+
+	(void)state;
+	assert_int_equal(packet.icmp_type, 133);
+	assert_int_equal(packet.payload.len, 0);
+}
+
 static void steps_over_options_of_ipv4(void **state)
 {
 	struct steer_packet packet = parse(SLICE_LITERAL(
@@ -328,6 +377,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_udp_over_ipv4),
+		cmocka_unit_test(the_payload_of_udp_is_as_long_as_its_header_says),
+		cmocka_unit_test(the_type_of_icmp_is_read),
 		cmocka_unit_test(steps_over_options_of_ipv4),
 		cmocka_unit_test(a_later_fragment_has_no_ports),
 		cmocka_unit_test(what_has_no_ports_is_read_without),
