@@ -59,4 +59,7 @@ void lint_effects(struct lint *lint);
 /* Names under "resolve" that no rule allows. Only when every rule could be read. */
 void lint_resolve(struct lint *lint);
 
+/* Datagrams, where there is an upstream proxy. */
+void lint_datagrams(struct lint *lint);
+
 #endif

@@ -392,3 +392,25 @@ void lint_rules(struct lint *lint)
 			    "there are too many rules for the same hosts: not all of them could be "
 			    "compared with each other");
 }
+
+/* Told once. */
+void lint_datagrams(struct lint *lint)
+{
+	for (size_t i = 0; lint->policy->proxy && i < lint->policy->rule_count; i++) {
+		const struct policy_rule *rule = &lint->policy->rules[i];
+
+		for (size_t j = 0; rule->allow && j < rule->target_count; j++) {
+			const struct policy_target *target = &rule->targets[j];
+
+			if (target->scheme != POLICY_UDP ||
+			    (!target->wildcard && !target->any_host &&
+			     !policy_uses_proxy(lint->policy, &target->host)))
+				continue;
+			loader_warn(
+				lint->loader, target->place,
+				"network: proxy is for connections alone",
+				"datagrams cannot go through the proxy: these are sent straight");
+			return;
+		}
+	}
+}

@@ -31,6 +31,7 @@ static void check_whole(struct loader *loader, const struct policy_matcher *matc
 		lint_secrets(&lint);
 		lint_effects(&lint);
 		lint_resolve(&lint);
+		lint_datagrams(&lint);
 	}
 }
 

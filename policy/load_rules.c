@@ -65,6 +65,8 @@ static void choose_websocket(unsigned int choice, void *into)
 	((struct rule_draft *)into)->rule->websocket = choice;
 }
 
+enum { DNS_PORT = 53 };
+
 static const char *const credentials[] = {
 	[POLICY_CREDENTIALS_ANY] = "any",
 	[POLICY_CREDENTIALS_OURS] = "ours",
@@ -152,6 +154,10 @@ static void read_target(struct loader *loader, const struct rule_draft *draft,
 	rule->target_count++;
 	if (rule->allow)
 		check_width(loader, draft, target);
+	if (rule->allow && target_is_flow(target) && target->port == DNS_PORT)
+		loader_report(loader, target->place, "names are resolved without a rule",
+			      "this never decides: port 53 is the sandbox's own resolver, whatever "
+			      "it is sent to");
 	if (target_is_unopened(target) && draft->methods_key)
 		loader_report(loader, draft->methods_key->place,
 			      "to tell methods apart the connection must be opened: use https://",

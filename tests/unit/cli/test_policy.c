@@ -57,7 +57,7 @@ static int make_files(void **state)
 		return -1;
 	write_file("good.yaml", good);
 	write_file("flows.yaml", "sallyport: 1\nrules:\n"
-				 "  - allow: [tcp://db.example.com:5432, udp://8.8.0.0/16:53]\n"
+				 "  - allow: [tcp://db.example.com:5432, udp://52.52.0.0/16:5300]\n"
 				 "  - allow: web.example.com\n");
 	write_file("bad.yaml", "sallyport: 1\nrule: []\nmode: of\n");
 	write_file("warned.yaml", "sallyport: 1\nrules: [{allow: '*.github.io'}]\n");
@@ -201,19 +201,19 @@ static void explain_is_asked_about_connections_as_such(void **state)
 		   "verdict:  allow, passed on as it is: nothing of it is seen\n"
 		   "request:  tcp://db.example.com:5432\n"
 		   "rule:     rules[0], flows.yaml line 3: - allow: [tcp://db.example.com:5432, "
-		   "udp://8.8.0.0/16:53]\n",
+		   "udp://52.52.0.0/16:5300]\n",
 		   "");
 	assert_run("policy explain -p flows.yaml GET https://db.example.com:5432/x", 0,
 		   "verdict:  allow, passed through unopened: path and method are not seen\n"
 		   "request:  GET https://db.example.com:5432/x\n"
 		   "rule:     rules[0], flows.yaml line 3: - allow: [tcp://db.example.com:5432, "
-		   "udp://8.8.0.0/16:53]\n",
+		   "udp://52.52.0.0/16:5300]\n",
 		   "");
-	assert_run("policy explain -p flows.yaml udp://8.8.8.8:53", 0,
+	assert_run("policy explain -p flows.yaml udp://52.52.52.8:5300", 0,
 		   "verdict:  allow, passed on as it is: nothing of it is seen\n"
-		   "request:  udp://8.8.8.8:53\n"
+		   "request:  udp://52.52.52.8:5300\n"
 		   "rule:     rules[0], flows.yaml line 3: - allow: [tcp://db.example.com:5432, "
-		   "udp://8.8.0.0/16:53]\n",
+		   "udp://52.52.0.0/16:5300]\n",
 		   "");
 	assert_run("policy explain -p flows.yaml tcp://web.example.com:443", 1,
 		   "verdict:  deny\n"
@@ -222,12 +222,12 @@ static void explain_is_asked_about_connections_as_such(void **state)
 		   "allow it: put this before the other rules\n"
 		   "  - allow: tcp://web.example.com:443\n",
 		   "");
-	assert_run("policy explain -p flows.yaml udp://[2a00::1]:53", 1,
+	assert_run("policy explain -p flows.yaml udp://[2a00::1]:5300", 1,
 		   "verdict:  deny\n"
-		   "request:  udp://[2a00::1]:53\n"
+		   "request:  udp://[2a00::1]:5300\n"
 		   "reason:   no rule allows 2a00::1\n"
 		   "allow it: put this before the other rules\n"
-		   "  - allow: \"udp://[2a00::1]:53\"\n",
+		   "  - allow: \"udp://[2a00::1]:5300\"\n",
 		   "");
 	assert_run("policy explain -p flows.yaml tcp://a.example", 2, "", "a port must be given");
 	assert_run("policy explain -p flows.yaml tcp://a.example:22/", 2, "", "has no path");

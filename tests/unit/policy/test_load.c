@@ -265,6 +265,20 @@ static void the_proxy_has_its_exceptions(void **state)
 	policy_free(policy);
 }
 
+static void datagrams_pass_by_the_proxy(void **state)
+{
+	char *shown = fixture_diagnose("sallyport: 1\nnetwork: {proxy: {at: \"p.example:3128\", "
+				       "except: [e.example]}}\nrules:\n"
+				       "- allow: [udp://e.example:123, udp://n.example:123, "
+				       "udp://m.example:123]\n");
+
+	(void)state;
+	assert_non_null(strstr(shown, ":4:32: warning: datagrams cannot go through the proxy"));
+	assert_null(strstr(shown, ":4:11:"));
+	assert_null(strstr(shown, "error"));
+	free(shown);
+}
+
 static void quotes_do_not_matter(void **state)
 {
 	struct policy *policy = fixture_load("\"sallyport\": '1'\n"
@@ -451,7 +465,10 @@ static const struct {
 	{RULES "- allow: tcp://x.example", ":3:16: error: a tcp:// target needs a port"},
 	{RULES "- {allow: 'tcp://x.example:22', methods: [GET]}",
 	 ":3:33: error: a tcp:// target has no methods"},
-	{RULES "- {deny: 'udp://x.example:53', methods: [GET]}",
+	{RULES "- allow: udp://x.example:53", ":3:10: error: this never decides: port 53"},
+	{RULES "- allow: [tcp://x.example:5300, tcp://x.example:53]",
+	 "this never decides: port 53"},
+	{RULES "- {deny: 'udp://x.example:5300', methods: [GET]}",
 	 "error: a udp:// target has no methods"},
 	{RULES "- {allow: 'tcp://x.example:22', credentials: none}",
 	 "error: \"credentials\" has no effect on a tcp:// target"},
@@ -461,7 +478,7 @@ static const struct {
 	 "error: \"set\" has no effect on a tcp:// target"},
 	{RULES "- allow: 'tcp://*:22'", "error: this allows every name there is"},
 	{RULES "- allow: tcp://0.0.0.0/0:22", "error: this allows a great part of all addresses"},
-	{RULES "- allow: 'udp://[2000::]/3:53'",
+	{RULES "- allow: 'udp://[2000::]/3:5300'",
 	 "error: this allows a great part of all addresses"},
 	/* Width. */
 	{RULES "- allow: '*'", "error: this allows every name there is"},
@@ -816,6 +833,7 @@ int main(void)
 		cmocka_unit_test(fields_are_set_from_secrets),
 		cmocka_unit_test(one_fixed_address_is_found),
 		cmocka_unit_test(the_proxy_has_its_exceptions),
+		cmocka_unit_test(datagrams_pass_by_the_proxy),
 		cmocka_unit_test(quotes_do_not_matter),
 		cmocka_unit_test(what_is_missing_denies),
 		cmocka_unit_test(mistakes_are_told),

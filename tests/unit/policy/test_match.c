@@ -171,11 +171,12 @@ static void flows_are_let_out_by_the_first_rule_about_them(void **state)
 					     "- {allow: 'tcp://*.example:23', wide: true}\n"
 					     "- allow: open.org/x\n"
 					     "- {allow: 'tcp://*.org:443', wide: true}\n"
-					     "- allow: tcp://8.8.8.0/24:53\n"
-					     "- allow: udp://8.8.8.8:53\n"
+					     "- allow: tcp://52.52.52.0/24:5300\n"
+					     "- allow: udp://52.52.52.8:5300\n"
 					     "- deny: gone.net\n"
 					     "- {allow: 'udp://*:123', wide: true}\n"
-					     "- allow: 'tcp://[2a00::]/16:9'\n");
+					     "- allow: 'tcp://[2a00::]/16:9'\n"
+					     "- allow: tcp://8.8.8.0/24:443\n");
 	static const struct {
 		enum policy_scheme scheme;
 		const char *host;
@@ -193,11 +194,16 @@ static void flows_are_let_out_by_the_first_rule_about_them(void **state)
 		{POLICY_TCP, "open.org", 443, 99,
 		 "rules[3] names open.org port 443 by https, and comes first"},
 		{POLICY_TCP, "other.org", 443, 4, NULL},
-		{POLICY_TCP, "8.8.8.8", 53, 5, NULL},
-		{POLICY_TCP, "8.8.9.8", 53, 99, "no rule allows 8.8.9.8"},
-		{POLICY_UDP, "8.8.8.8", 53, 6, NULL},
-		{POLICY_UDP, "8.8.8.9", 53, 99,
-		 "rules[5] allows 8.8.8.9 by tcp on port 53, not by udp on port 53"},
+		{POLICY_TCP, "52.52.52.8", 5300, 5, NULL},
+		{POLICY_TCP, "52.52.53.8", 5300, 99, "no rule allows 52.52.53.8"},
+		{POLICY_UDP, "52.52.52.8", 5300, 6, NULL},
+		{POLICY_UDP, "52.52.52.9", 5300, 99,
+		 "rules[5] allows 52.52.52.9 by tcp on port 5300, not by udp on port 5300"},
+		{POLICY_TCP, "8.8.8.9", 443, 10, NULL},
+		/* A known resolver is allowed by its own name only (threat D6). */
+		{POLICY_TCP, "8.8.8.8", 443, 99,
+		 "no rule allows 8.8.8.8, a resolver of DNS over HTTPS or TLS (Sallyport resolves "
+		 "names itself)"},
 		{POLICY_TCP, "gone.net", 22, 7, "rules[7] denies gone.net"},
 		{POLICY_UDP, "gone.net", 123, 7, "rules[7] denies gone.net"},
 		{POLICY_UDP, "any.net", 123, 8, NULL},
@@ -502,7 +508,7 @@ static void a_suggested_flow_is_a_rule(void **state)
 		const char *host, *line;
 	} rows[] = {
 		{POLICY_TCP, "a.example", "- allow: tcp://a.example:22"},
-		{POLICY_UDP, "8.8.8.8", "- allow: udp://8.8.8.8:22"},
+		{POLICY_UDP, "52.52.52.8", "- allow: udp://52.52.52.8:22"},
 		{POLICY_TCP, "[2a00::1]", "- allow: \"tcp://[2a00::1]:22\""},
 	};
 	char out[100], text[200];
