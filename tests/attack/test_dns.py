@@ -242,7 +242,7 @@ rules:
             self.assertEqual(statuses(room.do(get, "good.example")), [200])
             for host in ("dns.google", "mozilla.cloudflare-dns.com"):
                 self.assertEqual(statuses(room.do(get, host, None, "/dns-query?dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB")), [403], host)
-            self.assertEqual(room.do(over_tls), "certificate")  # of the denial
+            self.assertEqual(room.do(over_tls), "alert")
             reasons = {r["host"]: r["reason"] for r in settle(own, lambda found: len(found) > 2, verdict="deny")}
             self.assertIn("which a wildcard (that of rules[0]) does not allow", reasons["dns.google"])
             self.assertEqual((resolver.count("dns.google"), resolver.count("mozilla.cloudflare-dns.com")), (0, 0))

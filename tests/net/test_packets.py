@@ -136,7 +136,7 @@ except OSError as error:
         self.assertTrue(all(r["reason"] and "error" not in r and "tls" not in r for r in found))
         record = self.send_one("93.184.55.66", 9, b"x")
         self.assertNotIn("service", record["packet"])
-        self.assertEqual(record["reason"], "neither TCP nor DNS: there is no way out for it")
+        self.assertEqual(record["reason"], "no rule allows 93.184.55.66")
 
     def test_a_packet_of_the_last_moment_has_its_record(self):
         """The sandbox ends right behind it."""

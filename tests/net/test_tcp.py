@@ -9,7 +9,7 @@ import unittest
 
 from lab import namespaces, processes
 from lab.namespaces import wait_until
-from lab.origins import ByHand, Scripted, _can_connect
+from lab.origins import ByHand, Scripted, can_connect
 from lab.puppet import Puppet, RemoteError
 from lab.sandbox import UID, Sandbox, as_user
 from lab.world import RESOLVER, World
@@ -440,7 +440,7 @@ Subsystem sftp internal-sftp
         # As root, it may let the user in; the host key is read before that.
         server = self.world.space.spawn(["/usr/sbin/sshd", "-D", "-e", "-f", directory / "sshd_config"], stderr=subprocess.DEVNULL)
         self.addCleanup(namespaces.end, server)
-        wait_until(_can_connect(self.world, address, 22), what="sshd")
+        wait_until(can_connect(self.world, address, 22), what="sshd")
         ssh = f"-i keys/user -o UserKnownHostsFile=keys/known -o StrictHostKeyChecking=yes -o BatchMode=yes"
         done = self.box.sh(f"ssh {ssh} {NAME}@{SSH} 'echo from the server; id -un'")
         self.assertEqual(done.stdout, f"from the server\n{NAME}\n", done.stderr)
@@ -466,7 +466,7 @@ Subsystem sftp internal-sftp
         server = self.world.space.spawn(as_user([f"{tools}/postgres", "-D", data, "-h", address, "-k", data, "-F"]), cwd=self.box.work,
                                         stderr=subprocess.DEVNULL, env=self.box.environment())
         self.addCleanup(namespaces.end, server)
-        wait_until(_can_connect(self.world, address, PG_PORT), what="postgres")
+        wait_until(can_connect(self.world, address, PG_PORT), what="postgres")
         done = self.box.sh(f"psql -h {PG} -U db -At postgres -c 'select sum(n) from generate_series(1, 100000) as n' "
                            "-c \"select repeat('x', 1000000)\" | cut -c 1-20", timeout=60)
         self.assertEqual(done.stdout, "5000050000\n" + "x" * 20 + "\n", done.stderr)
