@@ -39,7 +39,7 @@ static void check_resume(size_t size, const struct verify_result *result)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct tail_options options = {.last = 3, .denied = size % 2, .colours = true};
+	struct tail_options options = {.last = 3, .filter.denied = size % 2, .colours = true};
 	struct verify_result result;
 
 	if (file < 0)
