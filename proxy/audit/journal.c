@@ -11,6 +11,7 @@
 #include "base/wallclock.h"
 #include "proxy/audit/body.h"
 #include "proxy/audit/journal_file.h"
+#include "proxy/audit/rotate.h"
 
 enum {
 	BODY_LENGTH_BYTES = sizeof(uint32_t),
@@ -331,25 +332,41 @@ static int keep_whole_lines(struct journal *journal, struct slice written)
 	return rc;
 }
 
+/* Adds LINES to the file. */
+static int append_lines(struct journal *journal, struct slice lines)
+{
+	int rc;
+	size_t written = write_most(journal->fd, lines, &rc);
+
+	if (rc < 0) {
+		int kept = keep_whole_lines(journal, slice_first(lines, written));
+
+		return kept < 0 ? kept : rc;
+	}
+	journal->end += written;
+	journal->torn = false;
+	return 0;
+}
+
 static int write_batch(struct journal *journal)
 {
 	char hash[LINE_HASH_TEXT + 1];
 	ssize_t len = make_lines(journal, hash);
-	size_t written;
-	int rc;
+	struct slice lines;
+	int rc = -EAGAIN;
 
 	if (len < 0)
 		return (int)len;
-	written = write_most(journal->fd, slice_of(journal->lines, (size_t)len), &rc);
-	if (rc < 0) {
-		int kept = keep_whole_lines(journal, slice_of(journal->lines, written));
-
-		return kept < 0 ? kept : rc;
-	}
+	lines = slice_of(journal->lines, (size_t)len);
+	/* The newline that a cut line lacks is not for another file. */
+	if (rotate_is_due(journal, lines.len))
+		rc = rotate_file(journal, slice_from(lines, journal->torn ? 1 : 0));
+	if (rc < 0)
+		rc = append_lines(journal, lines);
+	if (rc < 0)
+		return rc;
 	memcpy(journal->previous, hash, sizeof(journal->previous));
 	journal->seq += journal->pending;
-	journal->end += written;
-	journal->torn = false;
 	drop_batch(journal, journal->batch_used, journal->pending);
 	return 0;
 }
@@ -370,6 +387,24 @@ int journal_flush(struct journal *journal)
 		journal->has_room = false;
 	journal_file_unlock(journal);
 	return rc;
+}
+
+void journal_set_rotation(struct journal *journal, uint64_t bytes, unsigned int keep)
+{
+	journal->size_max = bytes;
+	journal->keep = keep;
+}
+
+int journal_reopen(struct journal *journal, struct slice body)
+{
+	int rc;
+
+	if (journal_file_is_at_path(journal))
+		return 0;
+	rc = journal_add(journal, body);
+	if (rc == 0)
+		rc = journal_flush(journal);
+	return rc < 0 ? rc : 1;
 }
 
 bool journal_has_room(struct journal *journal)
