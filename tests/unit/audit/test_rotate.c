@@ -293,6 +293,7 @@ static void a_rotation_may_be_cut_short_at_any_step(void **state)
 	const char *path = files_path("killed");
 	unsigned long steps = 0;
 	struct journal journal;
+	struct stat status;
 	uint64_t seq = 0;
 	size_t parts;
 
@@ -318,6 +319,10 @@ static void a_rotation_may_be_cut_short_at_any_step(void **state)
 	assert_true(try_rotation(path, 0, 0));
 	verify_all(path, false, &parts);
 	assert_false(exists(files_path("killed.new")));
+	for (int i = 1; i < (int)parts; i++) {
+		assert_int_equal(stat(part_path(path, i), &status), 0);
+		assert_int_equal(status.st_nlink, 1);
+	}
 }
 
 static void a_rotation_that_removes_may_be_cut_short_at_any_step(void **state)
