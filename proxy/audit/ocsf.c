@@ -31,6 +31,7 @@ static const struct life {
 	{"worker-lost", {OTHER, "worker-lost"}, MEDIUM},
 	{"log-blocked", {OTHER, "log-blocked"}, MEDIUM},
 	{"log-resumed", {OTHER, "log-resumed"}, LOW},
+	{"log-reopened", {OTHER, "log-reopened"}, INFORMATIONAL},
 	{"bad-record", {OTHER, "bad-record"}, HIGH},
 };
 

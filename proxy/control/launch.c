@@ -13,6 +13,7 @@
 #include "base/wallclock.h"
 #include "ca/bundle.h"
 #include "policy/placeholder.h"
+#include "proxy/control/log_place.h"
 #include "proxy/control/secret_source.h"
 #include "proxy/control/supervisor.h"
 #include "proxy/engine/message.h"
@@ -301,8 +302,7 @@ static int collect_paths(struct supervisor *supervisor, struct paths *paths)
 				       &paths->masked_count);
 	}
 	if (rc == 0)
-		rc = add_place(arena, supervisor->pump.journal.path, paths->masked,
-			       &paths->masked_count);
+		rc = add_place(arena, supervisor->log_place, paths->masked, &paths->masked_count);
 	for (size_t i = 0; i < policy->file_count && rc == 0; i++)
 		rc = add_place(arena, policy->files[i], paths->read_only, &paths->read_only_count);
 	for (size_t i = 0; i < policy->ca_count && rc == 0; i++)
@@ -383,7 +383,8 @@ int supervisor_record(struct supervisor *supervisor, const char *event, int stat
 
 static int open_log(struct supervisor *supervisor, struct error *err)
 {
-	const char *path = supervisor->setup->audit_path;
+	const struct run_setup *setup = supervisor->setup;
+	const char *path = setup->audit_path;
 	int rc;
 
 	if (path)
@@ -396,7 +397,12 @@ static int open_log(struct supervisor *supervisor, struct error *err)
 					  err);
 	if (rc < 0)
 		return rc;
-	return pump_open(&supervisor->pump, supervisor->audit_path, supervisor->id, err);
+	rc = pump_open(&supervisor->pump, supervisor->audit_path, supervisor->id, err);
+	if (rc < 0)
+		return rc;
+	journal_set_rotation(&supervisor->pump.journal, setup->audit_size, setup->audit_keep);
+	return log_place_to_hide(supervisor->pump.journal.path, setup->audit_size != 0, !path,
+				 supervisor->log_place, sizeof(supervisor->log_place), err);
 }
 
 /* Noted now, as the worker overwrites the environment that the path may be in. */
