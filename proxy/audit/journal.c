@@ -16,6 +16,7 @@
 enum {
 	BODY_LENGTH_BYTES = sizeof(uint32_t),
 	NEWLINE_BYTES = 1, /* that may have to be put behind a cut line */
+	OUTPUTS_END_TIMEOUT_MS = 2000,
 };
 
 _Static_assert((int)JOURNAL_BATCH_BYTES < (int)JOURNAL_ROOM_BYTES, "a batch fits the room");
@@ -134,6 +135,7 @@ int journal_open(struct journal *journal, const char *path, struct error *err)
 
 void journal_close(struct journal *journal)
 {
+	outputs_close(&journal->outputs, OUTPUTS_END_TIMEOUT_MS);
 	if (journal->resumed)
 		journal_file_release_room(journal);
 	cleanup_close_fd(&journal->fd);
@@ -145,6 +147,8 @@ void journal_close(struct journal *journal)
 
 int journal_explain(const struct journal *journal, int code, struct error *err)
 {
+	if (code == ERROR_LIMIT && outputs_explain(&journal->outputs, err))
+		return code;
 	switch (code) {
 	case ERROR_LIMIT:
 		return error_set(err, code,
@@ -332,6 +336,13 @@ static int keep_whole_lines(struct journal *journal, struct slice written)
 	return rc;
 }
 
+static struct slice whole_lines(struct slice written)
+{
+	while (written.len && written.ptr[written.len - 1] != '\n')
+		written.len--;
+	return written;
+}
+
 /* Adds LINES to the file. */
 static int append_lines(struct journal *journal, struct slice lines)
 {
@@ -341,10 +352,12 @@ static int append_lines(struct journal *journal, struct slice lines)
 	if (rc < 0) {
 		int kept = keep_whole_lines(journal, slice_first(lines, written));
 
+		outputs_take(&journal->outputs, whole_lines(slice_first(lines, written)));
 		return kept < 0 ? kept : rc;
 	}
 	journal->end += written;
 	journal->torn = false;
+	outputs_take(&journal->outputs, lines);
 	return 0;
 }
 
@@ -361,7 +374,9 @@ static int write_batch(struct journal *journal)
 	/* The newline that a cut line lacks is not for another file. */
 	if (rotate_is_due(journal, lines.len))
 		rc = rotate_file(journal, slice_from(lines, journal->torn ? 1 : 0));
-	if (rc < 0)
+	if (rc == 0)
+		outputs_take(&journal->outputs, lines);
+	else
 		rc = append_lines(journal, lines);
 	if (rc < 0)
 		return rc;
@@ -377,6 +392,10 @@ int journal_flush(struct journal *journal)
 
 	if (journal->pending == 0)
 		return 0;
+	if (!outputs_can_take(&journal->outputs, JOURNAL_BATCH_BYTES))
+		outputs_deliver(&journal->outputs);
+	if (!outputs_can_take(&journal->outputs, JOURNAL_BATCH_BYTES))
+		return ERROR_LIMIT;
 	rc = journal_file_lock(journal);
 	if (rc < 0)
 		return rc;
@@ -395,6 +414,12 @@ void journal_set_rotation(struct journal *journal, uint64_t bytes, unsigned int 
 	journal->keep = keep;
 }
 
+int journal_add_output(struct journal *journal, const char *spec, bool drops, struct error *err)
+{
+	journal->outputs.drops = drops;
+	return outputs_add(&journal->outputs, spec, err);
+}
+
 int journal_reopen(struct journal *journal, struct slice body)
 {
 	int rc;
@@ -411,5 +436,7 @@ bool journal_has_room(struct journal *journal)
 {
 	if (!journal->has_room)
 		journal_file_set_room(journal);
-	return journal->has_room;
+	if (!outputs_have_room(&journal->outputs))
+		outputs_deliver(&journal->outputs);
+	return journal->has_room && outputs_have_room(&journal->outputs);
 }

@@ -32,6 +32,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "proxy/audit/line.h"
+#include "proxy/audit/output.h"
 #include "proxy/audit/ring.h"
 
 enum {
@@ -50,11 +51,12 @@ struct journal {
 	bool torn;			   /* the file ends in a line that was cut off */
 	bool resumed; /* seq and previous are set; false in a file not seen yet */
 	bool has_room;
-	uint64_t size_max;  /* of the file, before it is rotated; 0: any */
-	unsigned int keep;  /* older parts; 0: all of them, as far as there are numbers */
-	uint64_t retry_at;  /* the file's length at which a rotation that failed is tried again */
-	int rotation_error; /* of the last rotation */
-	char *batch;	    /* bodies not written yet, each after its length */
+	uint64_t size_max; /* of the file, before it is rotated; 0: any */
+	unsigned int keep; /* older parts; 0: all of them, as far as there are numbers */
+	uint64_t retry_at; /* the file's length at which a rotation that failed is tried again */
+	struct outputs outputs; /* where lines go beside the file */
+	int rotation_error;	/* of the last rotation */
+	char *batch;		/* bodies not written yet, each after its length */
 	size_t batch_used;
 	size_t batch_lines_bytes; /* what they take at most as lines */
 	size_t pending;
@@ -70,6 +72,11 @@ int journal_open(struct journal *journal, const char *path, struct error *err);
  * least, and KEEP older parts are kept (1 to AUDIT_PARTS_MAX; 0: none is ever removed). A rotation
  * that fails keeps nothing from being written; rotation_error tells of it until one succeeds. */
 void journal_set_rotation(struct journal *journal, uint64_t bytes, unsigned int keep);
+
+/* Lines go from now on to the output that SPEC names as well (output.h); SPEC stays the caller's.
+ * With DROPS what cannot be sent on is left out there; without, for all outputs, the journal has no
+ * room while it cannot. */
+int journal_add_output(struct journal *journal, const char *spec, bool drops, struct error *err);
 
 /* Goes over to the file that is at the path now, if it is another one than that which is open, with
  * the record BODY as its next line: an empty file would not carry the chain over to a later
@@ -116,7 +123,7 @@ int journal_drain(struct journal *journal, struct audit_ring *ring);
  * Returns CODE. */
 int journal_explain(const struct journal *journal, int code, struct error *err);
 
-/* What was added and not flushed is lost. */
+/* What was added and not flushed is lost; what outputs have not got yet is waited for a little. */
 void journal_close(struct journal *journal);
 
 #endif

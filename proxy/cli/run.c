@@ -25,7 +25,8 @@ static const struct option_row rows[] = {
 	{'e', "env", "NAME[=VALUE]",
 	 "pass a variable on to COMMAND, or set one; may be given many times"},
 	{'a', "audit", "FILE",
-	 "append the audit log to FILE (default: $XDG_STATE_HOME/sallyport/audit.jsonl)"},
+	 "append the audit log to FILE (default: $XDG_STATE_HOME/sallyport/audit.jsonl); syslog, "
+	 "syslog:FACILITY or fd:N send it there as well; may be given several times"},
 	{OPTION_AUDIT_SIZE, "audit-size", "SIZE",
 	 "rotate the audit log before it grows past SIZE (1MiB or more): FILE becomes FILE.1, and "
 	 "so "
@@ -56,9 +57,26 @@ struct arguments {
 	const char *audit;
 	uint64_t audit_size;
 	unsigned int audit_keep;
+	const char *outputs[OUTPUTS_MAX];
+	size_t output_count;
 	const char *variables[VARIABLES_MAX];
 	size_t variable_count;
 };
+
+/* A file, or one of the outputs beside it. */
+static int read_audit(const char *value, struct arguments *arguments)
+{
+	if (!output_is_one(value)) {
+		arguments->audit = value;
+		return 0;
+	}
+	if (arguments->output_count == OUTPUTS_MAX) {
+		say("--audit %s: more than %d outputs", value, OUTPUTS_MAX);
+		return -1;
+	}
+	arguments->outputs[arguments->output_count++] = value;
+	return 0;
+}
 
 static int read_audit_size(const char *value, struct arguments *arguments)
 {
@@ -93,7 +111,8 @@ static int read_options(struct options *options, struct arguments *arguments)
 			arguments->policy = value;
 			break;
 		case 'a':
-			arguments->audit = value;
+			if (read_audit(value, arguments) < 0)
+				return EXIT_SALLYPORT_FAILED;
 			break;
 		case 'e':
 			if (arguments->variable_count == VARIABLES_MAX) {
@@ -205,6 +224,8 @@ int command_run(int argc, char **argv)
 		.audit_path = arguments.audit,
 		.audit_size = arguments.audit_size,
 		.audit_keep = arguments.audit_keep,
+		.outputs = arguments.outputs,
+		.output_count = arguments.output_count,
 		.variables = arguments.variables,
 		.variable_count = arguments.variable_count,
 		.argv = (const char *const *)(argv + options.next),

@@ -381,6 +381,17 @@ int supervisor_record(struct supervisor *supervisor, const char *event, int stat
 	return pump_record(&supervisor->pump, &record);
 }
 
+static int add_outputs(struct supervisor *supervisor, struct error *err)
+{
+	const struct run_setup *setup = supervisor->setup;
+	bool drops = setup->policy->audit_full == POLICY_AUDIT_CONTINUE;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < setup->output_count; i++)
+		rc = journal_add_output(&supervisor->pump.journal, setup->outputs[i], drops, err);
+	return rc;
+}
+
 static int open_log(struct supervisor *supervisor, struct error *err)
 {
 	const struct run_setup *setup = supervisor->setup;
@@ -401,6 +412,9 @@ static int open_log(struct supervisor *supervisor, struct error *err)
 	if (rc < 0)
 		return rc;
 	journal_set_rotation(&supervisor->pump.journal, setup->audit_size, setup->audit_keep);
+	rc = add_outputs(supervisor, err);
+	if (rc < 0)
+		return rc;
 	return log_place_to_hide(supervisor->pump.journal.path, setup->audit_size != 0, !path,
 				 supervisor->log_place, sizeof(supervisor->log_place), err);
 }

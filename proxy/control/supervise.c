@@ -171,9 +171,9 @@ static void tell_new_servers(struct supervisor *supervisor)
 	message_send(supervisor->worker_socket, MESSAGE_SERVERS, slice_from_text(servers), NULL, 0);
 }
 
-/* Whether the log was moved away (logrotate), of which SIGHUP cannot tell us: that is COMMAND's.
- * What is written next goes to the new file in any case; this is for when there is nothing to
- * write. */
+/* What outputs have not taken yet, and whether the log was moved away (logrotate), of which SIGHUP
+ * cannot tell us: that is COMMAND's. What is written next goes to the new file in any case; this is
+ * for when there is nothing to write. */
 static void look_after_log(struct supervisor *supervisor)
 {
 	int64_t now_us = monotonic_now_us();
@@ -182,6 +182,7 @@ static void look_after_log(struct supervisor *supervisor)
 		return;
 	supervisor->log_looked_at_us = now_us;
 	pump_reopen(&supervisor->pump);
+	outputs_deliver(&supervisor->pump.journal.outputs);
 }
 
 static void drain_log(struct supervisor *supervisor)

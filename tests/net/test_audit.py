@@ -4,10 +4,12 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
 import unittest
+from pathlib import Path
 
 from lab import namespaces, processes
 from lab.namespaces import wait_until
@@ -405,6 +407,116 @@ except OSError as error:
         self.assertNotEqual(result.returncode, 0)
         self.assertEqual([p.name for p in state.iterdir()], ["audit.jsonl"])
         self.assertEqual(self.box.cli("audit", "verify").returncode, 0)
+
+
+class Outputs(unittest.TestCase):
+    """Where the log goes beside its file."""
+
+    def setUp(self):
+        self.box = Sandbox(WORLD, POLICY)
+
+    def own_dev(self):
+        """A /dev for this program and what it starts, with nobody's syslog in it."""
+        old = self.box.dir / "dev"
+        old.mkdir()
+        namespaces.mount("/dev", old, flags=namespaces.MS_BIND | namespaces.MS_REC)
+        self.addCleanup(subprocess.run, ["umount", "-l", old], check=True)
+        namespaces.mount("none", "/dev", "tmpfs", data="mode=755")
+        self.addCleanup(subprocess.run, ["umount", "-l", "/dev"], check=True)
+        for entry in old.iterdir():
+            place = Path("/dev") / entry.name
+            if entry.is_symlink():
+                place.symlink_to(os.readlink(entry))
+            elif entry.is_dir():
+                place.mkdir()
+                namespaces.mount(entry, place, flags=namespaces.MS_BIND | namespaces.MS_REC)
+            elif entry.is_char_device():
+                place.touch()
+                namespaces.bind(entry, place)
+
+    def syslog(self):
+        """A daemon, of which the test is the reader."""
+        daemon = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        daemon.bind("/dev/log")
+        os.chmod("/dev/log", 0o666)
+        daemon.settimeout(10)
+        self.addCleanup(daemon.close)
+        return daemon
+
+    def messages(self, daemon, count):
+        return [daemon.recv(65536).decode() for _ in range(count)]
+
+    def test_syslog_gets_every_line_of_the_file(self):
+        self.own_dev()
+        daemon = self.syslog()
+        result = self.box.sh(f"curl -s -o /dev/null https://{HOST}/fine; curl -s -o /dev/null https://denied.example.com/",
+                             options=("--audit", "syslog:local3"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = self.box.audit_path.read_text().splitlines()
+        messages = self.messages(daemon, len(lines))
+        self.assertEqual([m.split("] ", 1)[1] for m in messages], lines)
+        for seq, (message, line) in enumerate(zip(messages, lines), 1):
+            severity = 5 if '"verdict":"deny"' in line else 6
+            self.assertRegex(message, rf'^<{19 * 8 + severity}>1 {json.loads(line)["time"]} \S+ sallyport \d+ audit \[meta sequenceId="{seq}"\] ')
+
+    def test_without_its_syslog_the_sandbox_is_blocked_and_nothing_is_lost(self):
+        self.own_dev()
+        daemon = self.syslog()
+        said = open(self.box.dir / "said", "w+")
+        self.addCleanup(said.close)
+        inside = Puppet(self.box, options=("--audit", "syslog"), stderr=said)
+        self.assertEqual(ask(inside, "/first"), [200])
+        daemon.close()
+        os.unlink("/dev/log")
+        for round in range(20):
+            statuses = ask(inside, *(f"/{round}-{i}-{'x' * 1900}" for i in range(50)))
+            if 503 in statuses:
+                break
+        self.assertIn(503, statuses)
+        self.assertIn("cannot be sent on by --audit syslog: No such file or directory; until then, what cannot be logged is refused",
+                      (self.box.dir / "said").read_text())
+        daemon = self.syslog()
+        received = []
+        reader = threading.Thread(target=self.read_all, args=(daemon, received))
+        reader.start()
+        wait_until(lambda: ask(inside, "/again") == [200], 20, "going on")
+        self.assertEqual(inside.close(), 0)
+        lines = self.box.audit_path.read_text().splitlines()
+        # The first ones went to the first daemon; no line is left out.
+        wait_until(lambda: received and received[-1] == lines[-1], 10, "the last line")
+        daemon.shutdown(socket.SHUT_RDWR)
+        reader.join()
+        self.assertEqual(received, lines[len(lines) - len(received):])
+        self.assertIn("/0-1-x", "".join(received))
+        self.assertEqual(verify(self.box).returncode, 0)
+
+    def read_all(self, daemon, received):
+        daemon.settimeout(None)
+        while True:
+            message = daemon.recv(65536).decode()
+            if not message:
+                return
+            received.append(message.split("] ", 1)[1])
+
+    def test_a_descriptor_gets_every_line_and_the_program_none_of_it(self):
+        output = self.box.dir / "copy"
+        with open(output, "w") as file:
+            process = self.box.start(["sh", "-c", f"ls /proc/self/fd; curl -s -o /dev/null https://{HOST}/fine"],
+                                     options=("--audit", f"fd:{file.fileno()}"), pass_fds=[file.fileno()], stdout=subprocess.PIPE, text=True)
+            shown, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(output.read_text(), self.box.audit_path.read_text())
+        self.assertEqual(shown.split(), ["0", "1", "2", "3"])
+        self.assertEqual(verify(self.box, output).returncode, 0)
+
+    def test_what_cannot_be_an_output_is_refused_at_the_start(self):
+        self.own_dev()
+        for output, why in (("-", "standard output is COMMAND's"), ("syslog", "no daemon listens at /dev/log"), ("syslog:nobody", "no facility is called so"),
+                            ("fd:2", "a descriptor from 3 on"), ("fd:77", "it is not open for writing")):
+            result = self.box.sh("touch ran", options=("--audit", output))
+            self.assertEqual(result.returncode, 125, output)
+            self.assertIn(why, result.stderr)
+        self.assertFalse((self.box.work / "ran").exists())
 
 
 class Export(unittest.TestCase):
