@@ -71,8 +71,7 @@ static void check_first(struct verify *v, uint64_t seq, struct slice previous)
 	else
 		problem(v, v->result->lines,
 			"begins with seq %" PRIu64 ", and not as a new log does: the lines before "
-			"it are missing, or in an earlier file (name that too, or give its last "
-			"hash with --after)",
+			"it are missing, or in an earlier file (see --all, --after and --partial)",
 			seq);
 }
 

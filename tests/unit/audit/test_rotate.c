@@ -28,8 +28,11 @@ enum {
 static struct {
 	unsigned long nth;
 	bool kills;
+	int error; /* else */
 	bool happened;
 } fault;
+
+static bool has_links = true;
 
 static bool is_at_fault(void)
 {
@@ -38,7 +41,7 @@ static bool is_at_fault(void)
 	fault.happened = true;
 	if (fault.kills)
 		_exit(KILLED);
-	errno = EIO;
+	errno = fault.error;
 	return true;
 }
 
@@ -60,6 +63,10 @@ int __wrap_rename(const char *from, const char *to)
 
 int __wrap_link(const char *from, const char *to)
 {
+	if (!has_links) {
+		errno = EPERM;
+		return -1;
+	}
 	return is_at_fault() ? -1 : __real_link(from, to);
 }
 
@@ -346,6 +353,7 @@ static void a_rotation_that_fails_keeps_nothing_from_being_written(void **state)
 	for (unsigned long nth = 1; nth < 12; nth++) {
 		fault.nth = nth;
 		fault.kills = false;
+		fault.error = EIO;
 		for (int i = 0; i < 12; i++) {
 			add(&journal, ++lines);
 			journal.retry_at = 0;
@@ -357,6 +365,25 @@ static void a_rotation_that_fails_keeps_nothing_from_being_written(void **state)
 	assert_int_equal(journal.rotation_error, 0);
 	journal_close(&journal);
 	assert_true(parts > 5);
+}
+
+static void a_file_system_without_links_will_do(void **state)
+{
+	const char *path = files_path("unlinked");
+	struct journal journal;
+	uint64_t lines = 0;
+	size_t parts;
+
+	(void)state;
+	has_links = false;
+	open_journal(&journal, path, 0);
+	for (int i = 0; i < 40; i++)
+		add(&journal, ++lines);
+	journal_close(&journal);
+	has_links = true;
+	assert_int_equal(verify_all(path, false, &parts), lines);
+	assert_true(parts > 3);
+	assert_false(exists(files_path("unlinked.new")));
 }
 
 static void what_is_in_the_way_is_left_alone_and_told(void **state)
@@ -425,6 +452,7 @@ int main(void)
 		cmocka_unit_test(several_processes_rotate_one_file),
 		cmocka_unit_test(a_rotation_may_be_cut_short_at_any_step),
 		cmocka_unit_test(a_rotation_that_fails_keeps_nothing_from_being_written),
+		cmocka_unit_test(a_file_system_without_links_will_do),
 		cmocka_unit_test(what_is_in_the_way_is_left_alone_and_told),
 		cmocka_unit_test(a_file_that_was_moved_is_reopened_with_a_line),
 	};

@@ -129,8 +129,7 @@ static void missing_lines_are_found(void **state)
 		      "spoilt:3: missing before this line: 4 lines, seq 3 to 6\n");
 	assert_report(FILE_OF(3, 4, 5), NULL,
 		      "spoilt:1: begins with seq 3, and not as a new log does: the lines before it "
-		      "are missing, or in an earlier file (name that too, or give its last hash "
-		      "with --after)\n");
+		      "are missing, or in an earlier file (see --all, --after and --partial)\n");
 }
 
 static void a_late_beginning_may_be_expected(void **state)
