@@ -18,7 +18,7 @@ _sallyport()
 				_command_offset $((i + 1))
 				return
 				;;
-			-p | --policy | -a | --audit | -e | --env) i=$((i + 1)) ;;
+			-p | --policy | -a | --audit | -e | --env | --audit-size | --audit-keep) i=$((i + 1)) ;;
 			-*) ;;
 			*)
 				_command_offset "$i"
@@ -36,7 +36,7 @@ _sallyport()
 			return
 			;;
 		esac
-		mapfile -t COMPREPLY < <(compgen -W "-p --policy -e --env -a --audit --help --" -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W "-p --policy -e --env -a --audit --audit-size --audit-keep --help --" -- "$current")
 		;;
 	policy)
 		if [ "$COMP_CWORD" = 2 ]; then
@@ -51,9 +51,9 @@ _sallyport()
 		;;
 	audit)
 		if [ "$COMP_CWORD" = 2 ]; then
-			mapfile -t COMPREPLY < <(compgen -W "verify tail --help" -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "verify tail query export --help" -- "$current")
 		elif [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "-f --follow -n --lines --kind --denied --sandbox --utc --expect --expect-lines --after --help" -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "-f --follow -n --lines --kind --denied --sandbox --utc --expect --expect-lines --after --all --partial --verdict --host --rule --secret --since --until --json --format --sound --help" -- "$current")
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		fi

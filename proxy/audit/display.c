@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/slice.h"
+#include "proxy/audit/member.h"
 #include "proxy/audit/shown.h"
 
 enum colour {
@@ -53,22 +53,6 @@ void display_init(struct display *display, FILE *out, bool colours, bool utc)
 	format_time(display, time(NULL), display->date, clock);
 }
 
-static struct slice text_of(const json_t *value)
-{
-	return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
-				     : SLICE_EMPTY;
-}
-
-static struct slice text_member(const json_t *object, const char *name)
-{
-	return text_of(json_object_get(object, name));
-}
-
-static json_int_t number_member(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
-
 static void put(struct display *d, const char *before, struct slice text)
 {
 	if (!text.len)
@@ -80,7 +64,7 @@ static void put(struct display *d, const char *before, struct slice text)
 static void put_time(struct display *d, const json_t *record)
 {
 	char text[32] = "", date[16], clock[16];
-	struct slice time = text_member(record, "time");
+	struct slice time = member_text(record, "time");
 	struct tm parts = {0};
 
 	memcpy(text, time.ptr, time.len < sizeof(text) ? time.len : sizeof(text) - 1);
@@ -130,8 +114,8 @@ static void put_word(struct display *d, const char *word, enum colour colour)
 
 static void put_verdict(struct display *d, const json_t *record)
 {
-	struct slice verdict = text_member(record, "verdict");
-	struct slice event = text_member(json_object_get(record, "life"), "event");
+	struct slice verdict = member_text(record, "verdict");
+	struct slice event = member_text(json_object_get(record, "life"), "event");
 
 	if (event.len) {
 		put_upper(d, event);
@@ -150,8 +134,8 @@ static void put_verdict(struct display *d, const json_t *record)
 /* "host:port", without the port when it is the scheme's own. */
 static void put_host(struct display *d, const json_t *record, json_int_t own_port)
 {
-	struct slice host = text_member(record, "host");
-	json_int_t port = number_member(record, "port");
+	struct slice host = member_text(record, "host");
+	json_int_t port = member_number(record, "port");
 	bool is_ipv6 = slice_find_char(host, ':') < host.len;
 
 	if (is_ipv6)
@@ -179,17 +163,17 @@ static void put_http(struct display *d, const json_t *record)
 	const json_t *http = json_object_get(record, "http");
 	const json_t *websocket = json_object_get(record, "websocket");
 	bool is_https = json_object_get(record, "tls") != NULL;
-	json_int_t status = number_member(http, "status");
+	json_int_t status = member_number(http, "status");
 
-	put(d, " ", text_member(http, "method"));
+	put(d, " ", member_text(http, "method"));
 	fputs(is_https ? " https://" : " http://", d->out);
 	put_host(d, record, is_https ? 443 : 80);
-	put(d, "", text_member(http, "path"));
+	put(d, "", member_text(http, "path"));
 	if (status)
 		fprintf(d->out, " %" JSON_INTEGER_FORMAT, status);
 	if (websocket) {
-		put_size(d, number_member(websocket, "bytes_up"), "up");
-		put_size(d, number_member(websocket, "bytes_down"), "down");
+		put_size(d, member_number(websocket, "bytes_up"), "up");
+		put_size(d, member_number(websocket, "bytes_down"), "down");
 	}
 }
 
@@ -202,8 +186,8 @@ static void put_stream(struct display *d, const json_t *record, struct slice kin
 	putc(' ', d->out);
 	put_host(d, record, 0);
 	if (bytes) {
-		put_size(d, number_member(bytes, "up"), "up");
-		put_size(d, number_member(bytes, "down"), "down");
+		put_size(d, member_number(bytes, "up"), "up");
+		put_size(d, member_number(bytes, "down"), "down");
 	}
 }
 
@@ -212,17 +196,17 @@ static void put_dns(struct display *d, const json_t *record)
 	const json_t *dns = json_object_get(record, "dns");
 
 	fputs(" DNS", d->out);
-	put(d, " ", text_member(dns, "type"));
-	put(d, " ", text_member(dns, "name"));
-	put(d, " ", text_member(dns, "rcode"));
-	put(d, " ", text_member(dns, "answer"));
+	put(d, " ", member_text(dns, "type"));
+	put(d, " ", member_text(dns, "name"));
+	put(d, " ", member_text(dns, "rcode"));
+	put(d, " ", member_text(dns, "answer"));
 }
 
 static void put_end(struct display *d, const json_t *packet, const char *address, const char *port)
 {
-	json_int_t number = number_member(packet, port);
+	json_int_t number = member_number(packet, port);
 
-	put(d, " ", text_member(packet, address));
+	put(d, " ", member_text(packet, address));
 	if (number)
 		fprintf(d->out, " %" JSON_INTEGER_FORMAT, number);
 }
@@ -230,10 +214,10 @@ static void put_end(struct display *d, const json_t *packet, const char *address
 static void put_packet(struct display *d, const json_t *record)
 {
 	const json_t *packet = json_object_get(record, "packet");
-	json_int_t suppressed = number_member(packet, "suppressed");
+	json_int_t suppressed = member_number(packet, "suppressed");
 
 	putc(' ', d->out);
-	put_upper(d, text_member(packet, "protocol"));
+	put_upper(d, member_text(packet, "protocol"));
 	put_end(d, packet, "source", "source_port");
 	fputs(" to", d->out);
 	put_end(d, packet, "destination", "destination_port");
@@ -246,12 +230,12 @@ static void put_life(struct display *d, const json_t *record)
 {
 	const json_t *life = json_object_get(record, "life");
 	const json_t *status = json_object_get(life, "status");
-	json_int_t lost = number_member(life, "lost");
+	json_int_t lost = member_number(life, "lost");
 
-	put(d, " sandbox ", text_member(record, "sandbox"));
-	put(d, ", policy ", text_member(life, "policy"));
-	put(d, ", mode ", text_member(life, "mode"));
-	put(d, ", command ", text_member(life, "command"));
+	put(d, " sandbox ", member_text(record, "sandbox"));
+	put(d, ", policy ", member_text(life, "policy"));
+	put(d, ", mode ", member_text(life, "mode"));
+	put(d, ", command ", member_text(life, "command"));
 	if (status)
 		fprintf(d->out, ", status %" JSON_INTEGER_FORMAT, json_integer_value(status));
 	if (lost)
@@ -260,7 +244,7 @@ static void put_life(struct display *d, const json_t *record)
 
 static void put_what(struct display *d, const json_t *record)
 {
-	struct slice kind = text_member(record, "kind");
+	struct slice kind = member_text(record, "kind");
 
 	if (json_object_get(record, "life"))
 		put_life(d, record);
@@ -276,22 +260,22 @@ static void put_what(struct display *d, const json_t *record)
 
 static void put_secrets(struct display *d, const json_t *record)
 {
-	json_int_t more = number_member(record, "secrets_more");
-	json_int_t scrubbed = number_member(record, "scrubbed");
+	json_int_t more = member_number(record, "secrets_more");
+	json_int_t scrubbed = member_number(record, "scrubbed");
 	const json_t *entry;
 	size_t i;
 
 	json_array_foreach(json_object_get(record, "secrets"), i, entry)
-		put(d, " +", text_member(entry, "name"));
+		put(d, " +", member_text(entry, "name"));
 	if (more)
 		fprintf(d->out, " and %" JSON_INTEGER_FORMAT " more", more);
 	if (scrubbed)
 		fprintf(d->out, " %" JSON_INTEGER_FORMAT " scrubbed", scrubbed);
 	json_array_foreach(json_object_get(record, "misuse"), i, entry)
 	{
-		put(d, " misuse of ", text_member(entry, "name"));
-		put(d, " in ", text_member(entry, "place"));
-		put(d, ", ", text_member(entry, "action"));
+		put(d, " misuse of ", member_text(entry, "name"));
+		put(d, " in ", member_text(entry, "place"));
+		put(d, ", ", member_text(entry, "action"));
 	}
 }
 
@@ -305,7 +289,7 @@ static void put_duration(struct display *d, const json_t *record)
 
 static void put_sandbox(struct display *d, const json_t *record)
 {
-	struct slice sandbox = slice_first(text_member(record, "sandbox"), sizeof(d->sandbox) - 1);
+	struct slice sandbox = slice_first(member_text(record, "sandbox"), sizeof(d->sandbox) - 1);
 
 	if (json_object_get(record, "life")) {
 		d->sandbox[0] = '\0';
@@ -333,8 +317,8 @@ void display_record(struct display *display, const json_t *record)
 	put_what(display, record);
 	put_secrets(display, record);
 	put_duration(display, record);
-	put(display, " : ", text_member(record, "reason"));
-	put(display, " ! ", text_member(record, "error"));
+	put(display, " : ", member_text(record, "reason"));
+	put(display, " ! ", member_text(record, "error"));
 	put_sandbox(display, record);
 	putc('\n', display->out);
 }

@@ -11,10 +11,12 @@
 #include "base/wallclock.h"
 #include "proxy/audit/body.h"
 #include "proxy/audit/journal_file.h"
+#include "proxy/audit/rotate.h"
 
 enum {
 	BODY_LENGTH_BYTES = sizeof(uint32_t),
 	NEWLINE_BYTES = 1, /* that may have to be put behind a cut line */
+	OUTPUTS_END_TIMEOUT_MS = 2000,
 };
 
 _Static_assert((int)JOURNAL_BATCH_BYTES < (int)JOURNAL_ROOM_BYTES, "a batch fits the room");
@@ -133,6 +135,7 @@ int journal_open(struct journal *journal, const char *path, struct error *err)
 
 void journal_close(struct journal *journal)
 {
+	outputs_close(&journal->outputs, OUTPUTS_END_TIMEOUT_MS);
 	if (journal->resumed)
 		journal_file_release_room(journal);
 	cleanup_close_fd(&journal->fd);
@@ -144,6 +147,8 @@ void journal_close(struct journal *journal)
 
 int journal_explain(const struct journal *journal, int code, struct error *err)
 {
+	if (code == ERROR_LIMIT && outputs_explain(&journal->outputs, err))
+		return code;
 	switch (code) {
 	case ERROR_LIMIT:
 		return error_set(err, code,
@@ -331,25 +336,52 @@ static int keep_whole_lines(struct journal *journal, struct slice written)
 	return rc;
 }
 
+static struct slice whole_lines(struct slice written)
+{
+	while (written.len && written.ptr[written.len - 1] != '\n')
+		written.len--;
+	return written;
+}
+
+/* Adds LINES to the file. */
+static int append_lines(struct journal *journal, struct slice lines)
+{
+	int rc;
+	size_t written = write_most(journal->fd, lines, &rc);
+
+	if (rc < 0) {
+		int kept = keep_whole_lines(journal, slice_first(lines, written));
+
+		outputs_take(&journal->outputs, whole_lines(slice_first(lines, written)));
+		return kept < 0 ? kept : rc;
+	}
+	journal->end += written;
+	journal->torn = false;
+	outputs_take(&journal->outputs, lines);
+	return 0;
+}
+
 static int write_batch(struct journal *journal)
 {
 	char hash[LINE_HASH_TEXT + 1];
 	ssize_t len = make_lines(journal, hash);
-	size_t written;
-	int rc;
+	struct slice lines;
+	int rc = -EAGAIN;
 
 	if (len < 0)
 		return (int)len;
-	written = write_most(journal->fd, slice_of(journal->lines, (size_t)len), &rc);
-	if (rc < 0) {
-		int kept = keep_whole_lines(journal, slice_of(journal->lines, written));
-
-		return kept < 0 ? kept : rc;
-	}
+	lines = slice_of(journal->lines, (size_t)len);
+	/* The newline that a cut line lacks is not for another file. */
+	if (rotate_is_due(journal, lines.len))
+		rc = rotate_file(journal, slice_from(lines, journal->torn ? 1 : 0));
+	if (rc == 0)
+		outputs_take(&journal->outputs, lines);
+	else
+		rc = append_lines(journal, lines);
+	if (rc < 0)
+		return rc;
 	memcpy(journal->previous, hash, sizeof(journal->previous));
 	journal->seq += journal->pending;
-	journal->end += written;
-	journal->torn = false;
 	drop_batch(journal, journal->batch_used, journal->pending);
 	return 0;
 }
@@ -360,6 +392,10 @@ int journal_flush(struct journal *journal)
 
 	if (journal->pending == 0)
 		return 0;
+	if (!outputs_can_take(&journal->outputs, JOURNAL_BATCH_BYTES))
+		outputs_deliver(&journal->outputs);
+	if (!outputs_can_take(&journal->outputs, JOURNAL_BATCH_BYTES))
+		return ERROR_LIMIT;
 	rc = journal_file_lock(journal);
 	if (rc < 0)
 		return rc;
@@ -372,9 +408,35 @@ int journal_flush(struct journal *journal)
 	return rc;
 }
 
+void journal_set_rotation(struct journal *journal, uint64_t bytes, unsigned int keep)
+{
+	journal->size_max = bytes;
+	journal->keep = keep;
+}
+
+int journal_add_output(struct journal *journal, const char *spec, bool drops, struct error *err)
+{
+	journal->outputs.drops = drops;
+	return outputs_add(&journal->outputs, spec, err);
+}
+
+int journal_reopen(struct journal *journal, struct slice body)
+{
+	int rc;
+
+	if (journal_file_is_at_path(journal))
+		return 0;
+	rc = journal_add(journal, body);
+	if (rc == 0)
+		rc = journal_flush(journal);
+	return rc < 0 ? rc : 1;
+}
+
 bool journal_has_room(struct journal *journal)
 {
 	if (!journal->has_room)
 		journal_file_set_room(journal);
-	return journal->has_room;
+	if (!outputs_have_room(&journal->outputs))
+		outputs_deliver(&journal->outputs);
+	return journal->has_room && outputs_have_room(&journal->outputs);
 }

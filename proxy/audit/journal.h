@@ -12,6 +12,8 @@
  * hash of the old file's last line. Likewise when lines were taken off the end: the chain goes on
  * from the line that this journal wrote last, so that verify tells of the gap (threat C12).
  *
+ * A journal can rotate its file itself when that reaches a size (rotate.h), with the same chain.
+ *
  * Room on the disk is set aside ahead (fallocate, keeping the size), so that a reservation in the
  * ring stands for real room; where the file system can't do that, its free space is looked at
  * instead. When there is none, the journal says ERROR_LIMIT, leaves no half line, and can be tried
@@ -30,12 +32,14 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "proxy/audit/line.h"
+#include "proxy/audit/output.h"
 #include "proxy/audit/ring.h"
 
 enum {
 	JOURNAL_ROOM_BYTES = 1 << 20,	 /* kept free ahead */
 	JOURNAL_BATCH_BYTES = 256 << 10, /* of lines that are written at once */
 	JOURNAL_PATH_BYTES = 4096,
+	JOURNAL_ROTATE_MIN_BYTES = JOURNAL_ROOM_BYTES, /* so that any batch fits a new file */
 };
 
 struct journal {
@@ -47,7 +51,12 @@ struct journal {
 	bool torn;			   /* the file ends in a line that was cut off */
 	bool resumed; /* seq and previous are set; false in a file not seen yet */
 	bool has_room;
-	char *batch; /* bodies not written yet, each after its length */
+	uint64_t size_max; /* of the file, before it is rotated; 0: any */
+	unsigned int keep; /* older parts; 0: all of them, as far as there are numbers */
+	uint64_t retry_at; /* the file's length at which a rotation that failed is tried again */
+	struct outputs outputs; /* where lines go beside the file */
+	int rotation_error;	/* of the last rotation */
+	char *batch;		/* bodies not written yet, each after its length */
 	size_t batch_used;
 	size_t batch_lines_bytes; /* what they take at most as lines */
 	size_t pending;
@@ -58,6 +67,22 @@ struct journal {
 /* Opens or creates the file at PATH, mode 0600, for appending; its folder must exist. Refuses what
  * is not a regular file, has something else in it than a journal, or has no room, saying which. */
 int journal_open(struct journal *journal, const char *path, struct error *err);
+
+/* From now on the file is rotated before it grows past BYTES, which are JOURNAL_ROTATE_MIN_BYTES at
+ * least, and KEEP older parts are kept (1 to AUDIT_PARTS_MAX; 0: none is ever removed). A rotation
+ * that fails keeps nothing from being written; rotation_error tells of it until one succeeds. */
+void journal_set_rotation(struct journal *journal, uint64_t bytes, unsigned int keep);
+
+/* Lines go from now on to the output that SPEC names as well (output.h); SPEC stays the caller's.
+ * With DROPS what cannot be sent on is left out there; without, for all outputs, the journal has no
+ * room while it cannot. */
+int journal_add_output(struct journal *journal, const char *spec, bool drops, struct error *err);
+
+/* Goes over to the file that is at the path now, if it is another one than that which is open, with
+ * the record BODY as its next line: an empty file would not carry the chain over to a later
+ * supervisor. For a signal that says so, and from time to time; without it the next batch goes
+ * there. 1 if it was done, 0 if there was no need, or what journal_flush() said. */
+int journal_reopen(struct journal *journal, struct slice body);
 
 /* The default path: $XDG_STATE_HOME/sallyport/audit.jsonl or ~/.local/state/sallyport/audit.jsonl;
  * makes the folders (0700). */
@@ -98,7 +123,7 @@ int journal_drain(struct journal *journal, struct audit_ring *ring);
  * Returns CODE. */
 int journal_explain(const struct journal *journal, int code, struct error *err);
 
-/* What was added and not flushed is lost. */
+/* What was added and not flushed is lost; what outputs have not got yet is waited for a little. */
 void journal_close(struct journal *journal);
 
 #endif

@@ -14,7 +14,6 @@
 enum {
 	LOCK_WAIT_US = 1000000,
 	LOCK_PAUSE_NS = 200000,
-	MOVES_MAX = 8, /* of the file, seen in a row; more is somebody's play */
 	STAT_BLOCK_BYTES = 512,
 };
 
@@ -50,22 +49,21 @@ int journal_file_open(const char *path)
 }
 
 /* Not blocking in flock(), as whoever may read the file could hold the lock for ever. */
-static int take_lock(int fd)
+static int take_lock(int fd, int64_t deadline_us)
 {
 	struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
-	int64_t deadline = monotonic_now_us() + LOCK_WAIT_US;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
-		if (monotonic_now_us() > deadline)
+		if (monotonic_now_us() > deadline_us)
 			return ERROR_TIMEOUT;
 		nanosleep(&pause, NULL);
 	}
 	return 0;
 }
 
-static bool is_at_path(const struct journal *journal)
+bool journal_file_is_at_path(const struct journal *journal)
 {
 	struct stat ours, there;
 
@@ -114,35 +112,42 @@ static int move_on(struct journal *journal)
 	fd = journal_file_open(journal->path);
 	if (fd < 0)
 		return fd;
+	journal_file_give_back_room(journal->fd);
+	/* A process that was forked from this one may hold the descriptor still. */
+	journal_file_unlock(journal);
 	close(journal->fd);
 	journal->fd = fd;
 	journal->resumed = false;
+	journal->retry_at = 0;
 	return 0;
 }
 
-static int lock_step(struct journal *journal, bool *is_current)
+static int lock_step(struct journal *journal, int64_t deadline_us, bool *is_current)
 {
-	int rc = take_lock(journal->fd);
+	int rc = take_lock(journal->fd, deadline_us);
 
 	if (rc < 0)
 		return rc;
-	*is_current = is_at_path(journal);
+	*is_current = journal_file_is_at_path(journal);
 	rc = *is_current ? catch_up(journal) : move_on(journal);
 	if (rc < 0)
 		journal_file_unlock(journal);
 	return rc;
 }
 
+/* The file may be moved again and again: by others who rotate it, and by somebody's play. */
 int journal_file_lock(struct journal *journal)
 {
-	for (int moves = 0; moves < MOVES_MAX; moves++) {
-		bool is_current;
-		int rc = lock_step(journal, &is_current);
+	int64_t deadline_us = monotonic_now_us() + LOCK_WAIT_US;
+	bool is_current = false;
+	int rc = 0;
 
-		if (rc < 0 || is_current)
-			return rc;
+	while (rc == 0 && !is_current) {
+		rc = lock_step(journal, deadline_us, &is_current);
+		if (rc == 0 && !is_current && monotonic_now_us() > deadline_us)
+			return ERROR_TIMEOUT;
 	}
-	return ERROR_TIMEOUT;
+	return rc;
 }
 
 void journal_file_unlock(struct journal *journal)
@@ -161,45 +166,53 @@ static bool free_space_has_room(int fd)
 }
 
 /* Twice the room, so that not each batch has to ask. */
-static bool allocate(struct journal *journal)
+static bool allocate(int fd, uint64_t end)
 {
 	for (off_t bytes = 2 * JOURNAL_ROOM_BYTES; bytes >= JOURNAL_ROOM_BYTES; bytes /= 2) {
 		int rc;
 
 		do {
-			rc = fallocate(journal->fd, FALLOC_FL_KEEP_SIZE, (off_t)journal->end,
-				       bytes);
+			rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)end, bytes);
 		} while (rc < 0 && errno == EINTR);
 		if (rc == 0)
 			return true;
 		if (errno == EOPNOTSUPP || errno == ENOSYS)
-			return free_space_has_room(journal->fd);
+			return free_space_has_room(fd);
 	}
 	return false;
 }
 
-void journal_file_set_room(struct journal *journal)
+bool journal_file_has_room(int fd, uint64_t end)
 {
-	uint64_t needed = journal->end + JOURNAL_ROOM_BYTES;
+	uint64_t needed = end + JOURNAL_ROOM_BYTES;
 	struct stat status;
 
 	/* Asked each time, as another process that closes the file gives back what is behind its
 	 * end. */
-	journal->has_room = fstat(journal->fd, &status) == 0 &&
-			    ((uint64_t)status.st_blocks * STAT_BLOCK_BYTES >= needed ||
-			     allocate(journal));
+	return fstat(fd, &status) == 0 &&
+	       ((uint64_t)status.st_blocks * STAT_BLOCK_BYTES >= needed || allocate(fd, end));
 }
 
-void journal_file_release_room(struct journal *journal)
+void journal_file_set_room(struct journal *journal)
+{
+	journal->has_room = journal_file_has_room(journal->fd, journal->end);
+}
+
+void journal_file_give_back_room(int fd)
 {
 	struct stat status;
 	int ignored;
 
-	if (take_lock(journal->fd) < 0)
+	if (fstat(fd, &status) < 0)
 		return;
-	if (fstat(journal->fd, &status) == 0) {
-		ignored = ftruncate(journal->fd, status.st_size);
-		(void)ignored;
-	}
+	ignored = ftruncate(fd, status.st_size);
+	(void)ignored;
+}
+
+void journal_file_release_room(struct journal *journal)
+{
+	if (take_lock(journal->fd, monotonic_now_us() + LOCK_WAIT_US) < 0)
+		return;
+	journal_file_give_back_room(journal->fd);
 	journal_file_unlock(journal);
 }

@@ -12,6 +12,9 @@
  * negated errno. */
 int journal_file_open(const char *path);
 
+/* Whether the file that is open is still the one at the path. */
+bool journal_file_is_at_path(const struct journal *journal);
+
 /* Locks the file that is at the path now, and brings seq, previous, end and torn up to date with
  * what others wrote. 0, ERROR_TIMEOUT, ERROR_VERIFY, ERROR_CRYPTO or a negated errno; the lock is
  * held after 0 only. */
@@ -22,7 +25,13 @@ void journal_file_unlock(struct journal *journal);
 /* Sets room aside behind the end of the file, and notes in has_room whether there is any. */
 void journal_file_set_room(struct journal *journal);
 
+/* Sets room aside behind END of the file in FD. Whether there is any. */
+bool journal_file_has_room(int fd, uint64_t end);
+
 /* Gives back the room that was set aside. */
 void journal_file_release_room(struct journal *journal);
+
+/* The same with the lock held, or for a file of one's own. */
+void journal_file_give_back_room(int fd);
 
 #endif

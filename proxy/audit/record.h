@@ -133,7 +133,7 @@ struct audit_record {
 	bool has_life; /* kind sandbox */
 	struct {
 		const char *event;   /* "start", "end", "killed", "worker-lost", "log-blocked",
-					"log-resumed", "bad-record" */
+					"log-resumed", "log-reopened", "bad-record" */
 		const char *version; /* of Sallyport; left out when NULL, as are the next four */
 		const char *policy;  /* the policy's name */
 		const char *policy_sha256;

@@ -27,22 +27,10 @@ struct tail {
 	uint64_t matches;
 };
 
-static bool text_is(const json_t *record, const char *member, const char *text)
-{
-	const char *value = json_string_value(json_object_get(record, member));
-
-	return !text || (value && strcmp(value, text) == 0);
-}
-
 /* A line that is no record is shown whatever was asked for. */
 static bool is_wanted(const struct tail_options *options, const json_t *record)
 {
-	if (!record)
-		return true;
-	return text_is(record, "kind", options->kind) &&
-	       text_is(record, "sandbox", options->sandbox) &&
-	       (!options->denied || text_is(record, "verdict", "deny") ||
-		json_is_true(json_object_get(record, "would_deny")));
+	return !record || audit_filter_matches(&options->filter, record);
 }
 
 static void show(struct tail *t, const json_t *record)

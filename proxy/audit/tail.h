@@ -7,15 +7,14 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "proxy/audit/filter.h"
 
 enum { TAIL_LAST_MAX = 1000000 };
 
 struct tail_options {
-	uint64_t last;	     /* how many to begin with, at most TAIL_LAST_MAX */
-	bool follow;	     /* go on with those that come, for ever */
-	bool denied;	     /* only those that were, or would have been */
-	const char *kind;    /* only those of this kind; NULL: all */
-	const char *sandbox; /* only those of this sandbox; NULL: all */
+	uint64_t last; /* how many to begin with, at most TAIL_LAST_MAX */
+	bool follow;   /* go on with those that come, for ever */
+	struct audit_filter filter;
 	bool colours;
 	bool utc;
 };

@@ -2,13 +2,11 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "proxy/audit/line_reader.h"
 #include "proxy/audit/lives.h"
 #include "proxy/audit/shown.h"
 
@@ -41,7 +39,7 @@ __attribute__((format(printf, 3, 4))) static void problem(struct verify *v, uint
 	va_list args;
 
 	v->result->problems++;
-	if (v->result->problems > REPORTS_MAX)
+	if (v->result->problems > REPORTS_MAX || !v->report)
 		return;
 	fprintf(v->report, "%s:%" PRIu64 ": ", v->name, line);
 	va_start(args, format);
@@ -50,18 +48,30 @@ __attribute__((format(printf, 3, 4))) static void problem(struct verify *v, uint
 	putc('\n', v->report);
 }
 
+/* Where a chain begins of which older parts were removed. */
+static void note_late_start(const struct verify *v, uint64_t seq, struct slice previous)
+{
+	if (v->report && seq > 1)
+		fprintf(v->report,
+			"%s:%" PRIu64 ": note: begins with seq %" PRIu64
+			", after a file that is not here, whose last hash is %.*s\n",
+			v->name, v->result->lines, seq, SLICE_ARGS(previous));
+}
+
 static void check_first(struct verify *v, uint64_t seq, struct slice previous)
 {
 	if (slice_equal(previous, slice_of(v->top.hash, LINE_HASH_TEXT)) &&
 	    (v->expect.after || seq == 1))
 		return;
-	if (v->expect.after)
+	if (v->expect.begins_late && !v->expect.after)
+		note_late_start(v, seq, previous);
+	else if (v->expect.after)
 		problem(v, v->result->lines,
 			"does not go on from the file whose last hash was given");
 	else
 		problem(v, v->result->lines,
 			"begins with seq %" PRIu64 ", and not as a new log does: the lines before "
-			"it are missing, or in an earlier file (give its last hash with --after)",
+			"it are missing, or in an earlier file (see --all, --after and --partial)",
 			seq);
 }
 
@@ -207,6 +217,8 @@ static int check_line(struct verify *v, const struct read_line *line)
 	if (record && is_form_sound(v, line, &seq, &previous)) {
 		check_place(v, seq, previous, line->hash);
 		rc = note_life(v, record);
+		if (rc == 0 && v->expect.visit)
+			rc = v->expect.visit(v->expect.context, record, line);
 	} else if (line_read_seq(line->text, &seq) && v->top.line && seq > v->top.seq + 1) {
 		/* Its number counts, as it does for the journal that goes on from it. */
 		check_jump(v, seq);
@@ -231,7 +243,7 @@ static void check_end(struct verify *v)
 	else if (expect->hash && !v->expected_hash_was_met)
 		problem(v, v->result->lines,
 			"no line has the hash that was expected: the end was cut off, or changed");
-	if (v->result->problems > REPORTS_MAX)
+	if (v->result->problems > REPORTS_MAX && v->report)
 		fprintf(v->report, "%s: and %" PRIu64 " more problems\n", v->name,
 			v->result->problems - REPORTS_MAX);
 }
@@ -240,7 +252,7 @@ static void tell_open(struct slice sandbox, uint64_t line, void *context)
 {
 	struct verify *v = context;
 
-	if (v->result->open_sandboxes++ >= REPORTS_MAX)
+	if (v->result->open_sandboxes++ >= REPORTS_MAX || !v->report)
 		return;
 	fprintf(v->report, "%s:%" PRIu64 ": note: sandbox ", v->name, line);
 	shown_write(v->report, sandbox);
@@ -302,18 +314,24 @@ static int size_between_batches(int fd, uint64_t *size)
 	return rc;
 }
 
+int verify_opened(int fd, const char *name, const struct verify_expect *expect, FILE *report,
+		  struct verify_result *result)
+{
+	uint64_t size;
+	int rc = size_between_batches(fd, &size);
+
+	return rc < 0 ? rc : verify_fd(fd, size, name, expect, report, result);
+}
+
 int verify_file(const char *path, const struct verify_expect *expect, FILE *report,
 		struct verify_result *result, struct error *err)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	uint64_t size;
 	int rc;
 
 	if (fd < 0)
 		return error_set_code(err, -errno, "cannot open the audit log %s", path);
-	rc = size_between_batches(fd, &size);
-	if (rc == 0)
-		rc = verify_fd(fd, size, path, expect, report, result);
+	rc = verify_opened(fd, path, expect, report, result);
 	if (rc < 0)
 		return error_set_code(err, rc, "cannot read the audit log %s", path);
 	return 0;

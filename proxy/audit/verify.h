@@ -10,17 +10,24 @@
 #ifndef PROXY_AUDIT_VERIFY_H
 #define PROXY_AUDIT_VERIFY_H
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "base/error.h"
-#include "proxy/audit/line.h"
+#include "proxy/audit/line_reader.h"
 
-/* What is known from elsewhere. */
+/* What is known from elsewhere, and who else is to see the records. */
 struct verify_expect {
 	const char *after; /* the last hash of the file that this one goes on from; NULL: none */
 	const char *hash;  /* that a line must have: line LINES, or if that is 0, any; NULL: none */
 	uint64_t lines;	   /* that there must be at least; 0: not known */
+	bool begins_late;  /* older parts may have been removed: that is noted, and no problem */
+	/* Called, if given, with each line that is a record, whatever is wrong with its place. What
+	 * it returns below 0 ends the reading and is returned. */
+	int (*visit)(void *context, json_t *record, const struct read_line *line);
+	void *context;
 };
 
 struct verify_result {
@@ -34,12 +41,16 @@ struct verify_result {
 };
 
 /* Reads the file at PATH as it is now and reports each problem to REPORT as "FILE:LINE: what", and
- * what is to be known and is no problem as "FILE:LINE: note: what". EXPECT may be NULL. 0 when the
- * file could be read, problems or not. */
+ * what is to be known and is no problem as "FILE:LINE: note: what". EXPECT and REPORT may be NULL.
+ * 0 when the file could be read, problems or not. */
 int verify_file(const char *path, const struct verify_expect *expect, FILE *report,
 		struct verify_result *result, struct error *err);
 
-/* The same for SIZE bytes of FD, called NAME. */
+/* The same for FD, opened for reading and at its start, called NAME. */
+int verify_opened(int fd, const char *name, const struct verify_expect *expect, FILE *report,
+		  struct verify_result *result);
+
+/* The same for SIZE bytes of FD. */
 int verify_fd(int fd, uint64_t size, const char *name, const struct verify_expect *expect,
 	      FILE *report, struct verify_result *result);
 

@@ -1,31 +1,19 @@
 /* `sallyport audit`: checking and showing the audit log. docs/audit.md is the manual. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/say.h"
 #include "base/slice.h"
-#include "proxy/audit/journal.h"
-#include "proxy/audit/record.h"
 #include "proxy/audit/tail.h"
 #include "proxy/audit/verify.h"
-#include "proxy/cli/options.h"
+#include "proxy/cli/audit.h"
 
-enum {
-	EXIT_SOUND = 0,
-	EXIT_PROBLEMS = 1,
-	EXIT_CANNOT_READ = 3,
-	LAST_DEFAULT = 10,
-};
+enum { LAST_DEFAULT = 10 };
 
 enum {
 	OPTION_EXPECT = 256,
 	OPTION_EXPECT_LINES,
 	OPTION_AFTER,
-	OPTION_KIND,
-	OPTION_DENIED,
-	OPTION_SANDBOX,
-	OPTION_UTC,
 };
 
 #define ROWS(rows) (rows), sizeof(rows) / sizeof((rows)[0])
@@ -37,14 +25,16 @@ static const struct option_row verify_rows[] = {
 	 "there must be N lines at least; with --expect, HASH must be that of line N"},
 	{OPTION_AFTER, "after", "HASH",
 	 "the log goes on from an earlier file, whose last hash was HASH"},
+	AUDIT_PARTS_ROWS,
 };
 
 static const struct command_help verify_help = {
-	"sallyport audit verify [--expect HASH] [--expect-lines N] [--after HASH] [FILE...]",
+	"sallyport audit verify [--expect HASH] [--expect-lines N] [--after HASH] [--all] "
+	"[--partial] [FILE...]",
 	"Finds every line of the audit log that was changed, taken out, moved or repeated, and "
 	"says "
-	"which. FILE is the default log unless it is named; several are parts of one log, in the "
-	"order in which they were written.\n\n"
+	"which. FILE is the default log with its older parts unless it is named; several are parts "
+	"of one log, in the order in which they were written.\n\n"
 	"That lines were cut off at the end can only be told from outside: note down the number of "
 	"lines and the last hash that verify prints, and give them the next time.\n\n"
 	"The status is 0 when the log is sound, 1 when it has problems, 2 for wrong usage, 3 when "
@@ -55,12 +45,10 @@ static const struct command_help verify_help = {
 static const struct option_row tail_rows[] = {
 	{'f', "follow", NULL, "go on with the records that come"},
 	{'n', "lines", "N", "begin with the last N records (default 10)"},
-	{OPTION_KIND, "kind", "KIND",
-	 "only records of one kind: http, tls, tcp, udp, dns, packet, secret, policy, sandbox"},
-	{OPTION_DENIED, "denied", NULL,
-	 "only what was denied, or would be if the policy were enforced"},
-	{OPTION_SANDBOX, "sandbox", "ID", "only records of one sandbox"},
-	{OPTION_UTC, "utc", NULL, "show times in UTC"},
+	AUDIT_KIND_ROW,
+	AUDIT_DENIED_ROW,
+	AUDIT_SANDBOX_ROW,
+	AUDIT_UTC_ROW,
 };
 
 static const struct command_help tail_help = {
@@ -74,7 +62,9 @@ static const struct command_help tail_help = {
 static const struct command_help audit_help = {
 	"sallyport audit COMMAND [OPTION...] [FILE...]",
 	"verify   find lines that were changed, taken out, moved or repeated\n"
-	"tail     print the last records, and with -f those that come",
+	"tail     print the last records, and with -f those that come\n"
+	"query    print the records of a host, a rule, a secret, a time ...\n"
+	"export   write records for other programs: OCSF events, or the log's own lines",
 	NULL,
 	0,
 };
@@ -96,17 +86,22 @@ static int wrong_number(const char *option, const char *value, unsigned long mos
 	return EXIT_USAGE;
 }
 
-/* The status of an option loop that has come to its end, or -1 to go on. */
-static int end_of_options(int letter)
-{
-	if (letter == OPTIONS_HELP)
-		return EXIT_SUCCESS;
-	return letter == OPTIONS_ERROR ? EXIT_USAGE : -1;
-}
+struct verify_job {
+	struct verify_expect expect;
+	bool all;
+};
 
-static int read_verify_option(int letter, const char *value, struct verify_expect *expect)
+static int read_verify_option(int letter, const char *value, struct verify_job *job)
 {
+	struct verify_expect *expect = &job->expect;
+
 	switch (letter) {
+	case AUDIT_OPTION_ALL:
+		job->all = true;
+		return -1;
+	case AUDIT_OPTION_PARTIAL:
+		expect->begins_late = true;
+		return -1;
 	case OPTION_EXPECT:
 		expect->hash = value;
 		return is_hash(value) ? -1 : wrong_hash("--expect", value);
@@ -134,23 +129,26 @@ static void print_summary(const char *path, const struct verify_result *result)
 }
 
 /* Each file goes on from the one before; what is expected is expected of the last. */
-static int verify_files(char **paths, int count, const struct verify_expect *expect)
+static int verify_parts(const struct audit_parts *parts, const struct verify_expect *expect)
 {
-	struct verify_expect part = {.after = expect->after};
+	struct verify_expect part = {.after = expect->after, .begins_late = expect->begins_late};
 	struct verify_result result, before;
 	int status = EXIT_SOUND;
-	struct error err;
 
-	for (int i = 0; i < count; i++) {
-		if (i == count - 1) {
+	for (size_t i = 0; i < parts->count; i++) {
+		const char *path = parts->list[i].path;
+		int rc;
+
+		if (i == parts->count - 1) {
 			part.hash = expect->hash;
 			part.lines = expect->lines;
 		}
-		if (verify_file(paths[i], &part, stdout, &result, &err) < 0) {
-			say("%s", err.text);
+		rc = verify_opened(parts->list[i].fd, path, &part, stdout, &result);
+		if (rc < 0) {
+			say("cannot read the audit log %s: %s", path, error_name(rc));
 			return EXIT_CANNOT_READ;
 		}
-		print_summary(paths[i], &result);
+		print_summary(path, &result);
 		if (result.problems)
 			status = EXIT_PROBLEMS;
 		before = result;
@@ -159,49 +157,28 @@ static int verify_files(char **paths, int count, const struct verify_expect *exp
 	return status;
 }
 
-/* The default log's path, in memory that stays. NULL after telling why there is none. */
-static char *default_path(void)
-{
-	static char path[JOURNAL_PATH_BYTES];
-	struct error err;
-
-	if (journal_name_default_path(path, sizeof(path), &err) == 0)
-		return path;
-	say("%s", err.text);
-	return NULL;
-}
-
 static int command_verify(int argc, char **argv)
 {
-	struct verify_expect expect = {0};
+	struct verify_job job = {0};
+	struct audit_parts parts;
 	struct options options;
 	const char *value;
-	char *path;
 	int letter, status;
 
 	options_init(&options, &verify_help, argc, argv);
 	while ((letter = options_next(&options, &value)) > OPTIONS_END) {
-		status = read_verify_option(letter, value, &expect);
+		status = read_verify_option(letter, value, &job);
 		if (status >= 0)
 			return status;
 	}
-	status = end_of_options(letter);
+	status = audit_end_of_options(letter);
+	if (status < 0)
+		status = audit_open_files(&options, job.all, &parts);
 	if (status >= 0)
 		return status;
-	if (options.next < argc)
-		return verify_files(argv + options.next, argc - options.next, &expect);
-	path = default_path();
-	return path ? verify_files(&path, 1, &expect) : EXIT_CANNOT_READ;
-}
-
-static bool is_kind(const char *text)
-{
-	for (int kind = 0; kind < AUDIT_KIND_COUNT; kind++) {
-		if (strcmp(text, audit_kind_name((enum audit_kind)kind)) == 0)
-			return true;
-	}
-	say("--kind: '%s' is none; see 'sallyport audit tail --help'", text);
-	return false;
+	status = verify_parts(&parts, &job.expect);
+	audit_parts_close(&parts);
+	return status;
 }
 
 static int read_tail_option(int letter, const char *value, struct tail_options *tail)
@@ -214,33 +191,17 @@ static int read_tail_option(int letter, const char *value, struct tail_options *
 		if (slice_to_u64(slice_from_text(value), TAIL_LAST_MAX, &tail->last) < 0)
 			return wrong_number("-n", value, TAIL_LAST_MAX);
 		return -1;
-	case OPTION_KIND:
-		tail->kind = value;
-		return is_kind(value) ? -1 : EXIT_USAGE;
-	case OPTION_DENIED:
-		tail->denied = true;
-		return -1;
-	case OPTION_SANDBOX:
-		tail->sandbox = value;
-		return -1;
-	default:
+	case AUDIT_OPTION_UTC:
 		tail->utc = true;
 		return -1;
+	default:
+		return audit_read_filter(letter, value, &tail->filter);
 	}
-}
-
-/* https://no-color.org */
-static bool wants_colours(void)
-{
-	const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !(no_color && no_color[0]) &&
-	       !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
 static int command_tail(int argc, char **argv)
 {
-	struct tail_options tail = {.last = LAST_DEFAULT, .colours = wants_colours()};
+	struct tail_options tail = {.last = LAST_DEFAULT, .colours = audit_wants_colours()};
 	struct options options;
 	const char *value, *path;
 	struct error err;
@@ -252,14 +213,14 @@ static int command_tail(int argc, char **argv)
 		if (status >= 0)
 			return status;
 	}
-	status = end_of_options(letter);
+	status = audit_end_of_options(letter);
 	if (status >= 0)
 		return status;
 	if (argc - options.next > 1) {
 		say("audit tail: one FILE, and options before it");
 		return EXIT_USAGE;
 	}
-	path = options.next < argc ? argv[options.next] : default_path();
+	path = options.next < argc ? argv[options.next] : audit_default_path();
 	if (!path)
 		return EXIT_CANNOT_READ;
 	if (tail_file(path, &tail, stdout, &err) == 0)
@@ -281,15 +242,16 @@ int command_audit(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{"verify", command_verify}, {"tail", command_tail},    {"query", command_later},
-		{"report", command_later},  {"export", command_later},
+		{"verify", command_verify},	{"tail", command_tail},
+		{"query", command_audit_query}, {"export", command_audit_export},
+		{"report", command_later},
 	};
 	struct options options;
 	const char *value;
 	int status;
 
 	options_init(&options, &audit_help, argc, argv);
-	status = end_of_options(options_next(&options, &value));
+	status = audit_end_of_options(options_next(&options, &value));
 	if (status >= 0)
 		return status;
 	if (options.next >= argc) {

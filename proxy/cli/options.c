@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/say.h"
 #include "policy/diagnostic.h"
 
@@ -144,6 +145,23 @@ int options_next(struct options *options, const char **value)
 		return next_long(options, argument + 2, value);
 	options->cluster = argument + 1;
 	return next_letter(options, value);
+}
+
+int options_read_size(const char *text, uint64_t *bytes)
+{
+	static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+	struct slice whole = slice_from_text(text);
+	size_t digits = strspn(text, "0123456789");
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text + digits, units[i]) != 0)
+			continue;
+		if (slice_to_u64(slice_first(whole, digits), INT64_MAX >> (10 * i), bytes) < 0)
+			return ERROR_SYNTAX;
+		*bytes <<= 10 * i;
+		return 0;
+	}
+	return ERROR_SYNTAX;
 }
 
 static void print_row(const struct option_row *row)

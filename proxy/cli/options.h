@@ -9,6 +9,7 @@
 #define PROXY_CLI_OPTIONS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct option_row {
 	int letter;	      /* 'p' for -p; a number above 255 for one without a short form */
@@ -43,6 +44,9 @@ void options_init(struct options *options, const struct command_help *help, int 
 
 /* The next option's letter, with its value, or one of the codes above. */
 int options_next(struct options *options, const char **value);
+
+/* A size with its unit: 512, 64KiB, 100MiB, 2GiB. 0 or ERROR_SYNTAX. */
+int options_read_size(const char *text, uint64_t *bytes);
 
 void options_print_help(const struct command_help *help);
 

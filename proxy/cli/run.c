@@ -6,10 +6,18 @@
 
 #include "base/cleanup.h"
 #include "base/say.h"
+#include "proxy/audit/journal.h"
+#include "proxy/audit/parts.h"
 #include "proxy/cli/options.h"
 #include "proxy/steer/steer.h"
 
 enum { VARIABLES_MAX = 1024 };
+
+enum {
+	OPTION_VM = 256,
+	OPTION_AUDIT_SIZE,
+	OPTION_AUDIT_KEEP,
+};
 
 static const struct option_row rows[] = {
 	{'p', "policy", "FILE",
@@ -17,13 +25,20 @@ static const struct option_row rows[] = {
 	{'e', "env", "NAME[=VALUE]",
 	 "pass a variable on to COMMAND, or set one; may be given many times"},
 	{'a', "audit", "FILE",
-	 "append the audit log to FILE (default: $XDG_STATE_HOME/sallyport/audit.jsonl)"},
-	{256, "vm", NULL, "run COMMAND in a microVM (not supported yet)"},
+	 "append the audit log to FILE (default: $XDG_STATE_HOME/sallyport/audit.jsonl); syslog, "
+	 "syslog:FACILITY or fd:N send it there as well; may be given several times"},
+	{OPTION_AUDIT_SIZE, "audit-size", "SIZE",
+	 "rotate the audit log before it grows past SIZE (1MiB or more): FILE becomes FILE.1, and "
+	 "so "
+	 "on"},
+	{OPTION_AUDIT_KEEP, "audit-keep", "N",
+	 "keep N older parts of the audit log (default: all of them)"},
+	{OPTION_VM, "vm", NULL, "run COMMAND in a microVM (not supported yet)"},
 };
 
 static const struct command_help help = {
-	.usage =
-		"sallyport run [-p POLICY] [-e NAME[=VALUE]]... [--audit FILE] -- COMMAND [ARG...]",
+	.usage = "sallyport run [-p POLICY] [-e NAME[=VALUE]]... [--audit FILE] [--audit-size SIZE "
+		 "[--audit-keep N]] -- COMMAND [ARG...]",
 	.text = "Runs COMMAND in a sandbox whose only way to the network is Sallyport: what the "
 		"policy "
 		"allows goes out, with real credentials put in the place of placeholders; "
@@ -40,9 +55,49 @@ static const struct command_help help = {
 struct arguments {
 	const char *policy;
 	const char *audit;
+	uint64_t audit_size;
+	unsigned int audit_keep;
+	const char *outputs[OUTPUTS_MAX];
+	size_t output_count;
 	const char *variables[VARIABLES_MAX];
 	size_t variable_count;
 };
+
+/* A file, or one of the outputs beside it. */
+static int read_audit(const char *value, struct arguments *arguments)
+{
+	if (!output_is_one(value)) {
+		arguments->audit = value;
+		return 0;
+	}
+	if (arguments->output_count == OUTPUTS_MAX) {
+		say("--audit %s: more than %d outputs", value, OUTPUTS_MAX);
+		return -1;
+	}
+	arguments->outputs[arguments->output_count++] = value;
+	return 0;
+}
+
+static int read_audit_size(const char *value, struct arguments *arguments)
+{
+	if (options_read_size(value, &arguments->audit_size) == 0 &&
+	    arguments->audit_size >= JOURNAL_ROTATE_MIN_BYTES)
+		return 0;
+	say("--audit-size: '%s' is no size of 1MiB or more, such as 100MiB or 2GiB", value);
+	return -1;
+}
+
+static int read_audit_keep(const char *value, struct arguments *arguments)
+{
+	uint64_t keep;
+
+	if (slice_to_u64(slice_from_text(value), AUDIT_PARTS_MAX, &keep) < 0 || keep == 0) {
+		say("--audit-keep: '%s' is not a number from 1 to %d", value, AUDIT_PARTS_MAX);
+		return -1;
+	}
+	arguments->audit_keep = (unsigned int)keep;
+	return 0;
+}
 
 /* Reads the options. -1 to go on, or an exit status. */
 static int read_options(struct options *options, struct arguments *arguments)
@@ -56,7 +111,8 @@ static int read_options(struct options *options, struct arguments *arguments)
 			arguments->policy = value;
 			break;
 		case 'a':
-			arguments->audit = value;
+			if (read_audit(value, arguments) < 0)
+				return EXIT_SALLYPORT_FAILED;
 			break;
 		case 'e':
 			if (arguments->variable_count == VARIABLES_MAX) {
@@ -65,7 +121,15 @@ static int read_options(struct options *options, struct arguments *arguments)
 			}
 			arguments->variables[arguments->variable_count++] = value;
 			break;
-		case 256:
+		case OPTION_AUDIT_SIZE:
+			if (read_audit_size(value, arguments) < 0)
+				return EXIT_SALLYPORT_FAILED;
+			break;
+		case OPTION_AUDIT_KEEP:
+			if (read_audit_keep(value, arguments) < 0)
+				return EXIT_SALLYPORT_FAILED;
+			break;
+		case OPTION_VM:
 			say("--vm is not supported yet; without it COMMAND runs in a process "
 			    "sandbox, which "
 			    "shields the network and credentials, and not the file system and the "
@@ -138,6 +202,10 @@ int command_run(int argc, char **argv)
 		say("no COMMAND was given; usage: %s", help.usage);
 		return EXIT_SALLYPORT_FAILED;
 	}
+	if (arguments.audit_keep && !arguments.audit_size) {
+		say("--audit-keep: how large may the log grow? give --audit-size too");
+		return EXIT_SALLYPORT_FAILED;
+	}
 	if (!arguments.policy && default_policy(path, sizeof(path)) == 0)
 		arguments.policy = path;
 	if (!arguments.policy) {
@@ -154,6 +222,10 @@ int command_run(int argc, char **argv)
 	setup = (struct run_setup){
 		.policy = policy,
 		.audit_path = arguments.audit,
+		.audit_size = arguments.audit_size,
+		.audit_keep = arguments.audit_keep,
+		.outputs = arguments.outputs,
+		.output_count = arguments.output_count,
 		.variables = arguments.variables,
 		.variable_count = arguments.variable_count,
 		.argv = (const char *const *)(argv + options.next),

@@ -15,6 +15,7 @@
 #include "ca/bundle.h"
 #include "policy/placeholder.h"
 #include "policy/udp_ports.h"
+#include "proxy/control/log_place.h"
 #include "proxy/control/secret_source.h"
 #include "proxy/control/supervisor.h"
 #include "proxy/engine/message.h"
@@ -303,8 +304,7 @@ static int collect_paths(struct supervisor *supervisor, struct paths *paths)
 				       &paths->masked_count);
 	}
 	if (rc == 0)
-		rc = add_place(arena, supervisor->pump.journal.path, paths->masked,
-			       &paths->masked_count);
+		rc = add_place(arena, supervisor->log_place, paths->masked, &paths->masked_count);
 	for (size_t i = 0; i < policy->file_count && rc == 0; i++)
 		rc = add_place(arena, policy->files[i], paths->read_only, &paths->read_only_count);
 	for (size_t i = 0; i < policy->ca_count && rc == 0; i++)
@@ -394,9 +394,21 @@ int supervisor_record(struct supervisor *supervisor, const char *event, int stat
 	return pump_record(&supervisor->pump, &record);
 }
 
+static int add_outputs(struct supervisor *supervisor, struct error *err)
+{
+	const struct run_setup *setup = supervisor->setup;
+	bool drops = setup->policy->audit_full == POLICY_AUDIT_CONTINUE;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < setup->output_count; i++)
+		rc = journal_add_output(&supervisor->pump.journal, setup->outputs[i], drops, err);
+	return rc;
+}
+
 static int open_log(struct supervisor *supervisor, struct error *err)
 {
-	const char *path = supervisor->setup->audit_path;
+	const struct run_setup *setup = supervisor->setup;
+	const char *path = setup->audit_path;
 	int rc;
 
 	if (path)
@@ -409,7 +421,15 @@ static int open_log(struct supervisor *supervisor, struct error *err)
 					  err);
 	if (rc < 0)
 		return rc;
-	return pump_open(&supervisor->pump, supervisor->audit_path, supervisor->id, err);
+	rc = pump_open(&supervisor->pump, supervisor->audit_path, supervisor->id, err);
+	if (rc < 0)
+		return rc;
+	journal_set_rotation(&supervisor->pump.journal, setup->audit_size, setup->audit_keep);
+	rc = add_outputs(supervisor, err);
+	if (rc < 0)
+		return rc;
+	return log_place_to_hide(supervisor->pump.journal.path, setup->audit_size != 0, !path,
+				 supervisor->log_place, sizeof(supervisor->log_place), err);
 }
 
 /* Noted now, as the worker overwrites the environment that the path may be in. */

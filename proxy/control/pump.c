@@ -42,25 +42,46 @@ static void say_blocked(struct pump *pump, int code)
 	say("%s; until then, what cannot be logged is refused", err.text);
 }
 
-static void say_resumed(struct pump *pump)
+/* A record of what became of the log. */
+static struct audit_record record_of(const struct pump *pump, const char *event)
 {
 	struct audit_record record;
 
-	pump->blocked = false;
 	audit_record_init(&record, AUDIT_SANDBOX, pump->sandbox);
 	record.time_us = wallclock_now_us();
 	record.allow = true;
 	record.has_life = true;
-	record.life.event = "log-resumed";
+	record.life.event = event;
 	record.life.status = -1;
 	record.life.lost = -1;
+	return record;
+}
+
+static void say_resumed(struct pump *pump)
+{
+	struct audit_record record = record_of(pump, "log-resumed");
+
+	pump->blocked = false;
 	add_record(pump, &record);
 	say("the audit log %s can be written again", pump->journal.path);
+}
+
+/* Once, and again when it failed anew. */
+static void say_not_rotated(struct pump *pump)
+{
+	bool failed = pump->journal.rotation_error < 0;
+
+	if (failed && !pump->rotation_failed)
+		say("cannot rotate the audit log %s: %s; it grows on, and this is tried again",
+		    pump->journal.path, error_name(pump->journal.rotation_error));
+	pump->rotation_failed = failed;
 }
 
 int pump_run(struct pump *pump)
 {
 	int rc = journal_drain(&pump->journal, &pump->ring);
+
+	say_not_rotated(pump);
 
 	if (rc == 0 && audit_ring_is_blocked(&pump->ring))
 		rc = ERROR_LIMIT;
@@ -69,6 +90,14 @@ int pump_run(struct pump *pump)
 	else if (rc < 0 && rc != ERROR_SYNTAX && !pump->blocked)
 		say_blocked(pump, rc);
 	return rc;
+}
+
+int pump_reopen(struct pump *pump)
+{
+	struct audit_record record = record_of(pump, "log-reopened");
+	char body[AUDIT_BODY_MAX];
+
+	return journal_reopen(&pump->journal, slice_of(body, audit_record_format(&record, body)));
 }
 
 int pump_record(struct pump *pump, const struct audit_record *record)

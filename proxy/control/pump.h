@@ -15,7 +15,8 @@ struct pump {
 	struct journal journal;
 	struct audit_ring ring;
 	const char *sandbox;
-	bool blocked; /* the journal cannot be written, and the user was told */
+	bool blocked;	      /* the journal cannot be written, and the user was told */
+	bool rotation_failed; /* and the user was told */
 };
 
 /* Opens the journal at PATH and makes the ring. */
@@ -26,6 +27,10 @@ void pump_close(struct pump *pump);
  * ring is inconsistent and the worker must be ended; or what keeps the journal from being written,
  * and then nothing is lost: call again later. */
 int pump_run(struct pump *pump);
+
+/* Goes over to the file that is at the journal's path, if the one that is open was moved away, with
+ * a record that says so. 1 if it was done, 0 if there was no need, or a negative code. */
+int pump_reopen(struct pump *pump);
 
 /* Writes a record of the supervisor's own. 0, or a negative code; the record is kept, and written
  * when the journal can be. */

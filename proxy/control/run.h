@@ -10,6 +10,7 @@
 #define PROXY_CONTROL_RUN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "policy/policy.h"
@@ -22,7 +23,11 @@ enum {
 
 struct run_setup {
 	const struct policy *policy;
-	const char *audit_path;	      /* NULL: the default */
+	const char *audit_path;	    /* NULL: the default */
+	uint64_t audit_size;	    /* at which the log is rotated; 0: it is not */
+	unsigned int audit_keep;    /* older parts of it; 0: all */
+	const char *const *outputs; /* where it goes beside the file (proxy/audit/output.h) */
+	size_t output_count;
 	const char *const *variables; /* NAME or NAME=VALUE, from -e */
 	size_t variable_count;
 	const char *const *argv; /* the command, NULL-terminated */

@@ -15,6 +15,7 @@
 
 enum {
 	SERVERS_CHECK_MS = 5000,
+	LOG_CHECK_MS = 5000,
 	LOG_BUSY_MS = 2,
 	WORKER_END_TIMEOUT_MS = 5000,
 	LOG_END_TIMEOUT_MS = 10000,
@@ -189,6 +190,20 @@ static void tell_new_servers(struct supervisor *supervisor)
 	message_send(supervisor->worker_socket, MESSAGE_SERVERS, slice_from_text(servers), NULL, 0);
 }
 
+/* What outputs have not taken yet, and whether the log was moved away (logrotate), of which SIGHUP
+ * cannot tell us: that is COMMAND's. What is written next goes to the new file in any case; this is
+ * for when there is nothing to write. */
+static void look_after_log(struct supervisor *supervisor)
+{
+	int64_t now_us = monotonic_now_us();
+
+	if (now_us - supervisor->log_looked_at_us < LOG_CHECK_MS * 1000LL)
+		return;
+	supervisor->log_looked_at_us = now_us;
+	pump_reopen(&supervisor->pump);
+	outputs_deliver(&supervisor->pump.journal.outputs);
+}
+
 static void drain_log(struct supervisor *supervisor)
 {
 	uint64_t before = supervisor->pump.ring.tail;
@@ -231,6 +246,7 @@ static void turn(struct supervisor *supervisor)
 		return;
 	drain_log(supervisor);
 	tell_new_servers(supervisor);
+	look_after_log(supervisor);
 	if (waiting[0].revents)
 		pass_signals_on(supervisor);
 	if (waiting[1].revents)

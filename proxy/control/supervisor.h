@@ -18,6 +18,7 @@ struct supervisor {
 	const struct run_setup *setup;
 	char id[AUDIT_ID_BYTES + 1];
 	char audit_path[4096];
+	char log_place[4096]; /* what of it is hidden from the sandbox */
 	struct pump pump;
 	struct secret_handover *secrets;
 	struct environment environment;
@@ -33,6 +34,7 @@ struct supervisor {
 	char system_bundle[4096]; /* of trusted roots; empty: none */
 	char servers[1024];	  /* name servers that the worker was told */
 	int64_t servers_read_us;
+	int64_t log_looked_at_us;
 	int signals;	  /* signalfd */
 	bool stopped;	  /* the command is stopped, and so were we */
 	bool log_is_busy; /* records came when they were last looked for */

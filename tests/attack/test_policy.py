@@ -348,7 +348,8 @@ class Log(Attack):
         self.assertNotIn("forged.example", [record.get("host") for record in found])
         self.assertNotIn(b"owned\\u0007", data.replace(b"\\u001b]0;owned\\u0007", b""))
         self.assertEqual(box.cli("audit", "verify", box.audit_path).returncode, 0)
-        for command in (("audit", "tail", "-n", "1000", box.audit_path), ("audit", "verify", box.audit_path)):
+        for command in (("audit", "tail", "-n", "1000", box.audit_path), ("audit", "verify", box.audit_path), ("audit", "query", box.audit_path),
+                        ("audit", "export", box.audit_path)):
             shown = box.cli(*command)
             self.assertEqual(shown.returncode, 0)
             self.assertNotRegex((shown.stdout + shown.stderr).replace("\n", ""), "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2028]")
@@ -382,6 +383,35 @@ class Log(Attack):
         self.assertEqual(list((links / "folder").iterdir()), [])
         box.audit_path = folder / "audit.jsonl"
         self.assertEqual([r["http"]["path"] for r in box.records(kind="http")], ["/before", "/after"])
+
+    def test_C12_nor_is_a_log_that_is_rotated(self):
+        """A mask on the file would go with it, and leave the new one at its path to the program."""
+        box = Sandbox(world, "rules: [{allow: good.example}]")
+        folder = box.home / ".local" / "state" / "agents"
+        self.make_folders(folder)
+        box.audit_path = folder / "audit.jsonl"
+        inside = Inside(box, options=("--audit-size", "1MiB"))
+        inside.teach(get)
+        self.addCleanup(self.leave, inside)
+
+        def attack(path, rounds):
+            folder, found, status = os.path.dirname(path), b"", set()
+            for round in range(rounds):
+                status.add(get("good.example", f"/{round}" + "x" * 1900)[0])
+                if round % 20 == 0:
+                    for place in (path, path + ".1", path + ".new"):
+                        found += run(["sh", "-c", f"cat {place}; echo forged >>{place}; echo forged >{place}; ln {place} {folder}/../second; mv {folder} {folder}.moved; "
+                                                  f"unshare -Urm sh -c 'umount -l {folder}; cat {place}; echo forged >>{place}'"])[1]
+            return found.decode("latin-1"), sorted(status)
+        self.assertEqual(inside.do(attack, str(box.audit_path), 800), ("", [200]))
+        inside.close()
+        parts = {p.name: p.read_text() for p in folder.iterdir()}
+        self.assertLessEqual({"audit.jsonl", "audit.jsonl.1"}, set(parts))
+        for name, text in parts.items():
+            self.assertRegex(name, r"^audit\.jsonl(\.\d)?$")
+            self.assertNotIn("forged", text)
+        found = box.cli("audit", "verify", "--all", box.audit_path)
+        self.assertEqual(found.returncode, 0, found.stdout)
 
     def make_folders(self, folder):
         folder.mkdir(parents=True)

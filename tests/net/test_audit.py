@@ -1,11 +1,15 @@
 """The audit log in real life: verified after traffic, on a disk that is full, moved away, and watched."""
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 import unittest
+from pathlib import Path
 
 from lab import namespaces, processes
 from lab.namespaces import wait_until
@@ -290,6 +294,284 @@ class Continued(FullDisk):
         self.assertIn("/logged", self.paths_in_log())
         self.assertNotIn("/unlogged", self.paths_in_log())
         self.assertEqual(verify(self.box).returncode, 0)
+
+
+class Rotation(unittest.TestCase):
+    """The log has a folder of its own, and is rotated by Sallyport."""
+
+    def setUp(self):
+        self.box = Sandbox(WORLD, POLICY)
+        self.folder = self.box.dir / "logs"
+        self.folder.mkdir(mode=0o700)
+        os.chown(self.folder, UID, UID)
+        self.box.audit_path = self.folder / "audit.jsonl"
+
+    def fill(self, inside, rounds):
+        """Requests whose records take some 110 KiB a round."""
+        for round in range(rounds):
+            statuses = ask(inside, *(f"/{round}-{i}-{'x' * 1900}" for i in range(50)))
+            self.assertEqual(set(statuses), {200})
+
+    def parts(self):
+        return sorted(p.name for p in self.folder.iterdir())
+
+    def test_a_log_is_rotated_under_load_and_stays_one_chain(self):
+        inside = Puppet(self.box, options=("--audit-size", "1MiB", "--audit-keep", "2"))
+        self.fill(inside, 38)
+        self.assertEqual(inside.close(), 0)
+        self.assertEqual(self.parts(), ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"])
+        for part in self.folder.iterdir():
+            self.assertLessEqual(part.stat().st_size, 1 << 20)
+            self.assertEqual(part.stat().st_mode & 0o7777, 0o600)
+        found = verify(self.box, "--all", self.box.audit_path)
+        self.assertEqual(found.returncode, 1)
+        self.assertRegex(found.stdout, r"audit\.jsonl\.2:1: begins with seq \d+, and not as a new log does")
+        found = verify(self.box, "--all", "--partial", self.box.audit_path)
+        self.assertEqual(found.returncode, 0, found.stdout)
+        self.assertRegex(found.stdout, r"audit\.jsonl\.2:1: note: begins with seq \d+, after a file that is not here")
+        # The next supervisor goes on with it.
+        self.assertEqual(self.box.sh("true").returncode, 0)
+        self.assertEqual(verify(self.box, "--all", "--partial", self.box.audit_path).returncode, 0)
+
+    def test_the_folder_of_a_rotated_log_is_hidden_from_the_program(self):
+        inside = Puppet(self.box, options=("--audit-size", "1MiB"))
+        self.fill(inside, 12)
+        self.assertIn("audit.jsonl.1", self.parts())
+        seen = inside.run("""
+result = [os.listdir(folder)]
+for name in ("audit.jsonl", "audit.jsonl.1", "forged"):
+    for mode in ("r", "a"):
+        try:
+            open(os.path.join(folder, name), mode)
+            result.append(name)
+        except OSError as error:
+            pass
+try:
+    os.rename(folder, folder + ".away")
+    result.append("renamed")
+except OSError as error:
+    pass
+""", folder=str(self.folder))
+        self.assertEqual(seen, [[]])
+        inside.close()
+        self.assertEqual(verify(self.box, "--all", self.box.audit_path).returncode, 0)
+
+    def test_a_folder_that_the_program_needs_is_refused(self):
+        self.box.audit_path = self.box.work / "audit.jsonl"
+        result = self.box.sh("touch ran", options=("--audit-size", "1MiB"))
+        self.assertEqual(result.returncode, 125)
+        self.assertIn("name a log in a folder of its own", result.stderr)
+        self.assertFalse((self.box.work / "ran").exists())
+
+    def test_wrong_bounds_are_refused(self):
+        for options, why in ((("--audit-size", "100KiB"), "is no size of 1MiB or more"), (("--audit-keep", "3"), "give --audit-size too"),
+                             (("--audit-size", "1MiB", "--audit-keep", "0"), "is not a number from 1 to 999")):
+            result = self.box.sh("true", options=options)
+            self.assertEqual(result.returncode, 125)
+            self.assertIn(why, result.stderr)
+
+    def test_a_log_that_was_moved_is_reopened_without_traffic(self):
+        inside = Puppet(self.box)
+        ask(inside, "/before")
+        wait_until(lambda: "/before" in self.box.audit_path.read_text(), what="the record")
+        self.box.audit_path.rename(self.folder / "audit.jsonl.1")
+        wait_until(lambda: self.box.records(kind="sandbox"), 15, "the new file")
+        self.assertEqual([r["life"]["event"] for r in self.box.records(kind="sandbox")], ["log-reopened"])
+        inside.close()
+        self.assertEqual(verify(self.box, "--all", self.box.audit_path).returncode, 0)
+
+    def test_supervisors_killed_under_load_leave_one_chain(self):
+        for round in range(4):
+            inside = Puppet(self.box, options=("--audit-size", "1MiB"))
+            self.fill(inside, 5)
+            sender = threading.Thread(target=self.send_until_killed, args=(inside,))
+            sender.start()
+            before = self.parts()
+            wait_until(lambda: self.parts() != before or not sender.is_alive(), 30, "a rotation")
+            inside.process.kill()
+            sender.join()
+            inside.process.wait()
+        self.assertEqual(self.box.sh("true", options=("--audit-size", "1MiB")).returncode, 0)
+        found = verify(self.box, "--all", self.box.audit_path)
+        self.assertEqual(found.returncode, 0, found.stdout)
+
+    def send_until_killed(self, inside):
+        with contextlib.suppress(Exception):
+            self.fill(inside, 100)
+
+    def test_the_default_log_s_folder_is_hidden(self):
+        state = self.box.home / ".local" / "state" / "sallyport"
+        result = subprocess.run(as_user([self.box.binary, "run", "-p", self.box.policy_path, "--", "sh", "-c", f"ls -A {state} && echo x >{state}/forged"]),
+                                env=self.box.environment(), cwd=self.box.work, capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.stdout, "")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual([p.name for p in state.iterdir()], ["audit.jsonl"])
+        self.assertEqual(self.box.cli("audit", "verify").returncode, 0)
+
+
+class Outputs(unittest.TestCase):
+    """Where the log goes beside its file."""
+
+    def setUp(self):
+        self.box = Sandbox(WORLD, POLICY)
+
+    def own_dev(self):
+        """A /dev for this program and what it starts, with nobody's syslog in it."""
+        old = self.box.dir / "dev"
+        old.mkdir()
+        namespaces.mount("/dev", old, flags=namespaces.MS_BIND | namespaces.MS_REC)
+        self.addCleanup(subprocess.run, ["umount", "-l", old], check=True)
+        namespaces.mount("none", "/dev", "tmpfs", data="mode=755")
+        self.addCleanup(subprocess.run, ["umount", "-l", "/dev"], check=True)
+        for entry in old.iterdir():
+            place = Path("/dev") / entry.name
+            if entry.is_symlink():
+                place.symlink_to(os.readlink(entry))
+            elif entry.is_dir():
+                place.mkdir()
+                namespaces.mount(entry, place, flags=namespaces.MS_BIND | namespaces.MS_REC)
+            elif entry.is_char_device():
+                place.touch()
+                namespaces.bind(entry, place)
+
+    def syslog(self):
+        """A daemon, of which the test is the reader."""
+        daemon = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        daemon.bind("/dev/log")
+        os.chmod("/dev/log", 0o666)
+        daemon.settimeout(10)
+        self.addCleanup(daemon.close)
+        return daemon
+
+    def messages(self, daemon, count):
+        return [daemon.recv(65536).decode() for _ in range(count)]
+
+    def test_syslog_gets_every_line_of_the_file(self):
+        self.own_dev()
+        daemon = self.syslog()
+        result = self.box.sh(f"curl -s -o /dev/null https://{HOST}/fine; curl -s -o /dev/null https://denied.example.com/",
+                             options=("--audit", "syslog:local3"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = self.box.audit_path.read_text().splitlines()
+        messages = self.messages(daemon, len(lines))
+        self.assertEqual([m.split("] ", 1)[1] for m in messages], lines)
+        for seq, (message, line) in enumerate(zip(messages, lines), 1):
+            severity = 5 if '"verdict":"deny"' in line else 6
+            self.assertRegex(message, rf'^<{19 * 8 + severity}>1 {json.loads(line)["time"]} \S+ sallyport \d+ audit \[meta sequenceId="{seq}"\] ')
+
+    def test_without_its_syslog_the_sandbox_is_blocked_and_nothing_is_lost(self):
+        self.own_dev()
+        daemon = self.syslog()
+        said = open(self.box.dir / "said", "w+")
+        self.addCleanup(said.close)
+        inside = Puppet(self.box, options=("--audit", "syslog"), stderr=said)
+        self.assertEqual(ask(inside, "/first"), [200])
+        daemon.close()
+        os.unlink("/dev/log")
+        for round in range(20):
+            statuses = ask(inside, *(f"/{round}-{i}-{'x' * 1900}" for i in range(50)))
+            if 503 in statuses:
+                break
+        self.assertIn(503, statuses)
+        self.assertIn("cannot be sent on by --audit syslog: No such file or directory; until then, what cannot be logged is refused",
+                      (self.box.dir / "said").read_text())
+        daemon = self.syslog()
+        received = []
+        reader = threading.Thread(target=self.read_all, args=(daemon, received))
+        reader.start()
+        wait_until(lambda: ask(inside, "/again") == [200], 20, "going on")
+        self.assertEqual(inside.close(), 0)
+        lines = self.box.audit_path.read_text().splitlines()
+        # The first ones went to the first daemon; no line is left out.
+        wait_until(lambda: received and received[-1] == lines[-1], 10, "the last line")
+        daemon.shutdown(socket.SHUT_RDWR)
+        reader.join()
+        self.assertEqual(received, lines[len(lines) - len(received):])
+        self.assertIn("/0-1-x", "".join(received))
+        self.assertEqual(verify(self.box).returncode, 0)
+
+    def read_all(self, daemon, received):
+        daemon.settimeout(None)
+        while True:
+            message = daemon.recv(65536).decode()
+            if not message:
+                return
+            received.append(message.split("] ", 1)[1])
+
+    def test_a_descriptor_gets_every_line_and_the_program_none_of_it(self):
+        output = self.box.dir / "copy"
+        with open(output, "w") as file:
+            process = self.box.start(["sh", "-c", f"ls /proc/self/fd; curl -s -o /dev/null https://{HOST}/fine"],
+                                     options=("--audit", f"fd:{file.fileno()}"), pass_fds=[file.fileno()], stdout=subprocess.PIPE, text=True)
+            shown, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(output.read_text(), self.box.audit_path.read_text())
+        self.assertEqual(shown.split(), ["0", "1", "2", "3"])
+        self.assertEqual(verify(self.box, output).returncode, 0)
+
+    def test_what_cannot_be_an_output_is_refused_at_the_start(self):
+        self.own_dev()
+        for output, why in (("-", "standard output is COMMAND's"), ("syslog", "no daemon listens at /dev/log"), ("syslog:nobody", "no facility is called so"),
+                            ("fd:2", "a descriptor from 3 on"), ("fd:77", "it is not open for writing")):
+            result = self.box.sh("touch ran", options=("--audit", output))
+            self.assertEqual(result.returncode, 125, output)
+            self.assertIn(why, result.stderr)
+        self.assertFalse((self.box.work / "ran").exists())
+
+
+class Export(unittest.TestCase):
+    def setUp(self):
+        self.box = Sandbox(WORLD, POLICY)
+        self.box.sh(f"""
+            curl -s -o /dev/null https://{HOST}/ok?a=b
+            curl -s -o /dev/null -X PATCH https://denied.example.com/
+            curl -s -o /dev/null --cacert {WORLD.ca} https://{PASSED}/
+            dig +tries=1 +timeout=1 {HOST} MX >/dev/null
+            ping -c1 -W1 93.184.1.1 >/dev/null""")
+        self.records = self.box.records()
+
+    def export(self, *options):
+        result = self.box.cli("audit", "export", *options, self.box.audit_path)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def test_every_record_is_an_event_of_ocsf(self):
+        events = self.export()
+        self.assertEqual([e["unmapped"]["seq"] for e in events], [r["seq"] for r in self.records])
+        previous = "0" * 64
+        for event, record in zip(events, self.records):
+            for name in ("activity_id", "category_uid", "class_uid", "severity_id", "time", "type_uid", "status_id"):
+                self.assertIs(type(event[name]), int, name)
+            self.assertEqual(event["type_uid"], event["class_uid"] * 100 + event["activity_id"])
+            self.assertEqual(event["class_uid"] // 1000, event["category_uid"])
+            self.assertEqual(event["metadata"]["version"], "1.5.0")
+            # The events can be held against the log.
+            self.assertEqual(event["unmapped"]["prev"], previous)
+            previous = event["metadata"]["uid"]
+            if event["category_uid"] == 4:
+                self.assertEqual(event["src_endpoint"]["uid"], record["sandbox"])
+                self.assertEqual((event["action_id"], event["disposition_id"]), (1, 1) if record["verdict"] == "allow" else (2, 2))
+        classes = {r["kind"]: e["class_uid"] for r, e in zip(self.records, events)}
+        self.assertEqual(classes, {"sandbox": 6002, "dns": 4003, "http": 4002, "tls": 4001, "packet": 4001} | {k: 4001 for k in classes if k in ("tcp", "icmp")})
+        allowed = next(e for e in events if e["class_uid"] == 4002 and e["action_id"] == 1)
+        self.assertEqual(allowed["http_request"]["http_method"], "GET")
+        self.assertEqual(allowed["http_request"]["url"]["url_string"], f"https://{HOST}/ok?a=b")
+        self.assertEqual(allowed["http_response"]["code"], 200)
+        self.assertEqual(allowed["tls"]["sni"], HOST)
+        denied = next(e for e in events if e["class_uid"] == 4002 and e["action_id"] == 2)
+        self.assertEqual((denied["activity_id"], denied["activity_name"], denied["http_response"]["code"]), (99, "PATCH", 403))
+        self.assertIn("no rule allows denied.example.com", denied["status_detail"])
+
+    def test_only_what_was_asked_for_is_exported(self):
+        self.assertEqual(self.export("--format", "jsonl"), self.records)
+        denied = [r for r in self.records if r["verdict"] == "deny"]
+        self.assertEqual(self.export("--format", "jsonl", "--verdict", "deny"), denied)
+        self.assertEqual(self.export("--until", "1h"), [])
+        middle = self.records[len(self.records) // 2]["time"]
+        self.assertEqual(self.export("--format", "jsonl", "--since", middle), [r for r in self.records if r["time"] >= middle])
+        shown = self.box.cli("audit", "query", "--host", "denied.example.com", "--kind", "http", self.box.audit_path)
+        self.assertRegex(shown.stdout, r"DENY  PATCH https://denied.example.com/ 403 .*no rule allows denied.example.com")
+        self.assertEqual(shown.stdout.count("DENY"), 1)
 
 
 class Tail(unittest.TestCase):

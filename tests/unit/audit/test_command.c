@@ -115,6 +115,129 @@ static void parts_of_a_log_are_checked_together(void **state)
 	assert_in(output, "does not go on from the file whose last hash was given");
 }
 
+/* A log of three parts: one line, two lines, one line. */
+static const char *make_parts(const char *name)
+{
+	const char *path = files_path(name);
+	struct journal journal;
+	struct error err;
+	char moved[256];
+
+	assert_int_equal(journal_open(&journal, path, &err), 0);
+	for (uint64_t n = 1; n <= 4; n++) {
+		journal_add(&journal, files_body(n, 0));
+		assert_int_equal(journal_flush(&journal), 0);
+		snprintf(moved, sizeof(moved), "%s.%d", path, n < 2 ? 2 : 1);
+		if (n == 1 || n == 3)
+			assert_int_equal(rename(path, moved), 0);
+	}
+	journal_close(&journal);
+	return path;
+}
+
+static void all_parts_of_a_log_are_found(void **state)
+{
+	const char *path = make_parts("parts");
+	char oldest[256];
+
+	(void)state;
+	assert_int_equal(RUN("verify", "--all", path), 0);
+	assert_in(output, "parts.2: sound");
+	assert_in(output, "parts.1: sound");
+	assert_in(output, "--expect-lines 1 --expect ");
+	snprintf(oldest, sizeof(oldest), "%s.2", path);
+	assert_int_equal(unlink(oldest), 0);
+	assert_int_equal(RUN("verify", "--all", path), 1);
+	assert_in(output, "parts.1:1: begins with seq 2, and not as a new log does");
+	assert_int_equal(RUN("verify", "--all", "--partial", path), 0);
+	assert_in(output, "parts.1:1: note: begins with seq 2, after a file that is not here");
+	assert_int_equal(RUN("verify", path), 1);
+	assert_int_equal(RUN("verify", "--partial", path), 0);
+	/* As a rotation that was cut short leaves it: two names of one file. */
+	assert_int_equal(link(path, oldest), 0);
+	snprintf(oldest, sizeof(oldest), "%s.1", path);
+	assert_int_equal(rename(oldest, files_path("parts.3")), 0);
+	assert_int_equal(link(path, oldest), 0);
+	assert_int_equal(RUN("verify", "--all", "--partial", path), 0);
+}
+
+static size_t lines_of(const char *text)
+{
+	size_t lines = 0;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+static void export_writes_events_or_lines(void **state)
+{
+	const char *path = make_parts("exported");
+	char *newest;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(RUN("export", "--all", path), 0);
+	assert_int_equal(lines_of(output), 4);
+	assert_in(output, "\"class_uid\":4002");
+	assert_in(output, "\"type_uid\":400200");
+	assert_in(output, "\"prev\":\"0000000000000000");
+	assert_int_equal(RUN("export", "--format", "jsonl", "--partial", path), 0);
+	newest = files_read(path, &len);
+	assert_string_equal(output, newest);
+	free(newest);
+	/* Records have their numbers as milliseconds. */
+	assert_int_equal(RUN("export", "--all", "--since", "1970-01-01T00:00:00.002Z", "--until",
+			     "1970-01-01T00:00:00.004Z", path),
+			 0);
+	assert_int_equal(lines_of(output), 2);
+	assert_int_equal(RUN("export", "--all", "--verdict", "allow", path), 0);
+	assert_string_equal(output, "");
+	assert_int_equal(RUN("export", "--help"), 0);
+	assert_in(output, "sallyport audit export");
+}
+
+static void a_spoilt_log_is_exported_and_told_or_not_exported(void **state)
+{
+	const char *path = files_path("changed");
+	size_t len;
+	char *bytes;
+
+	(void)state;
+	files_add(path, 1, 3);
+	bytes = files_read(path, &len);
+	memcpy(strstr(bytes, "/2/"), "/9/", 3);
+	files_write(path, slice_of(bytes, len));
+	free(bytes);
+	assert_int_equal(RUN("export", path), 1);
+	assert_int_equal(lines_of(output), 3);
+	assert_in(told, "the log has 1 problem; see 'sallyport audit verify'");
+	assert_int_equal(RUN("export", "--sound", path), 1);
+	assert_string_equal(output, "");
+	assert_int_equal(RUN("export", "--sound", files_path("log")), 0);
+	assert_int_equal(lines_of(output), 5);
+	assert_int_equal(RUN("query", path), 1);
+}
+
+static void query_prints_what_is_asked_for(void **state)
+{
+	const char *path = make_parts("asked");
+
+	(void)state;
+	assert_int_equal(RUN("query", "--utc", "--all", "--host", "api.example.com", "--since",
+			     "1970-01-01T00:00:00.004Z", path),
+			 0);
+	assert_string_equal(output,
+			    "1970-01-01\n00:00:00 DENY  http://api.example.com/4/ [a1b2]\n");
+	assert_int_equal(RUN("query", "--all", "--json", path), 0);
+	assert_int_equal(lines_of(output), 4);
+	/* That it begins late is no matter. */
+	assert_int_equal(RUN("query", "--rule", "0", path), 0);
+	assert_string_equal(output, "");
+	assert_int_equal(RUN("query", "/nonexistent"), 3);
+	assert_int_equal(RUN("query", "--help"), 0);
+}
+
 static void wrong_usage_is_status_2(void **state)
 {
 	(void)state;
@@ -122,8 +245,17 @@ static void wrong_usage_is_status_2(void **state)
 	assert_int_equal(RUN("check"), EXIT_USAGE);
 	assert_in(told, "'check' is no command");
 	assert_int_equal(RUN("--unknown"), EXIT_USAGE);
-	assert_int_equal(RUN("query"), EXIT_USAGE);
-	assert_in(told, "audit query: not yet supported");
+	assert_int_equal(RUN("report"), EXIT_USAGE);
+	assert_in(told, "audit report: not yet supported");
+	assert_int_equal(RUN("export", "--format", "xml"), EXIT_USAGE);
+	assert_in(told, "--format: 'xml' is none");
+	assert_int_equal(RUN("export", "--since", "yesterday"), EXIT_USAGE);
+	assert_in(told, "--since: 'yesterday' is no time");
+	assert_int_equal(RUN("query", "--verdict", "maybe"), EXIT_USAGE);
+	assert_in(told, "--verdict: 'maybe' is none");
+	assert_int_equal(RUN("query", "--kind", "smtp"), EXIT_USAGE);
+	assert_int_equal(RUN("verify", "--all", "a", "b"), EXIT_USAGE);
+	assert_in(told, "--all: one FILE");
 	assert_int_equal(RUN("verify", "--expect", "ABC"), EXIT_USAGE);
 	assert_in(told, "--expect: 'ABC' is not a hash");
 	assert_int_equal(RUN("verify", "--after", ""), EXIT_USAGE);
@@ -172,6 +304,10 @@ int main(void)
 		cmocka_unit_test(a_sound_log_is_status_0_and_gives_an_anchor),
 		cmocka_unit_test(problems_are_status_1),
 		cmocka_unit_test(parts_of_a_log_are_checked_together),
+		cmocka_unit_test(all_parts_of_a_log_are_found),
+		cmocka_unit_test(export_writes_events_or_lines),
+		cmocka_unit_test(a_spoilt_log_is_exported_and_told_or_not_exported),
+		cmocka_unit_test(query_prints_what_is_asked_for),
 		cmocka_unit_test(wrong_usage_is_status_2),
 		cmocka_unit_test(what_cannot_be_read_is_status_3),
 		cmocka_unit_test(the_default_log_is_read),

@@ -213,6 +213,39 @@ static void room_alone_unblocks(void **state)
 	unlink(path);
 }
 
+/* There is no room for a new file, and there is for the next lines in the old one. */
+static void a_rotation_without_room_waits_and_the_lines_do_not(void **state)
+{
+	const char *path = files_path("small/rotated");
+	struct verify_result result;
+	struct journal journal;
+	struct error err;
+	uint64_t n = 0;
+
+	(void)state;
+	need_mounts();
+	assert_int_equal(journal_open(&journal, path, &err), 0);
+	journal_set_rotation(&journal, 4096, 0);
+	fill_disk(DISK_BYTES);
+	while (journal_has_room(&journal) && n < 100) {
+		journal_add(&journal, files_body(++n, 500));
+		assert_int_equal(journal_flush(&journal), 0);
+		journal.retry_at = 0;
+	}
+	assert_int_equal(n, 100);
+	assert_int_equal(journal.rotation_error, ERROR_LIMIT);
+	assert_int_equal(access(files_path("small/rotated.new"), F_OK), -1);
+	files_assert_sound(path, n);
+	free_disk();
+	journal_add(&journal, files_body(++n, 500));
+	assert_int_equal(journal_flush(&journal), 0);
+	assert_int_equal(journal.rotation_error, 0);
+	files_assert_sound(files_path("small/rotated.1"), n - 1);
+	free(files_verify(path, NULL, &result));
+	assert_int_equal(result.lines, 1);
+	journal_close(&journal);
+}
+
 static void a_file_system_that_sets_nothing_aside_will_do(void **state)
 {
 	const char *path = files_path("plain/log");
@@ -234,6 +267,7 @@ int main(void)
 		cmocka_unit_test(reservations_given_are_kept_when_the_disk_runs_full),
 		cmocka_unit_test(a_full_disk_blocks_and_nothing_is_lost),
 		cmocka_unit_test(room_alone_unblocks),
+		cmocka_unit_test(a_rotation_without_room_waits_and_the_lines_do_not),
 		cmocka_unit_test(a_file_system_that_sets_nothing_aside_will_do),
 	};
 

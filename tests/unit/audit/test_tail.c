@@ -276,12 +276,13 @@ static void the_last_records_are_shown(void **state)
 	assert_string_equal(shown, "");
 	free(shown);
 	/* Far back in the file. */
-	options = (struct tail_options){.last = 20, .utc = true, .kind = "tcp", .denied = true};
+	options = (struct tail_options){
+		.last = 20, .utc = true, .filter.kind = "tcp", .filter.denied = true};
 	shown = tail(path, &options);
 	assert_memory_equal(shown, "2026-11-20\n14:03:22 DENY  TCP h100 [even]\n", 42);
 	assert_non_null(strstr(shown, "h2000\n"));
 	free(shown);
-	options = (struct tail_options){.last = 3, .utc = true, .sandbox = "odd"};
+	options = (struct tail_options){.last = 3, .utc = true, .filter.sandbox = "odd"};
 	shown = tail(path, &options);
 	assert_string_equal(shown, "2026-11-20\n14:03:22 ALLOW GET http://h1995 [odd]\n"
 				   "14:03:22 ALLOW GET http://h1997\n"
@@ -291,7 +292,7 @@ static void the_last_records_are_shown(void **state)
 	shown = tail(path, &options);
 	assert_non_null(strstr(shown, "14:03:22 ALLOW GET http://h1 [odd]\n"));
 	free(shown);
-	options = (struct tail_options){.last = 1, .kind = "udp"};
+	options = (struct tail_options){.last = 1, .filter.kind = "udp"};
 	shown = tail(path, &options);
 	assert_string_equal(shown, "");
 	free(shown);
@@ -300,7 +301,7 @@ static void the_last_records_are_shown(void **state)
 static void what_is_no_record_is_told(void **state)
 {
 	const char *path = files_path("odd");
-	struct tail_options options = {.last = 5, .denied = true};
+	struct tail_options options = {.last = 5, .filter.denied = true};
 	char *shown;
 
 	(void)state;

@@ -129,7 +129,45 @@ static void missing_lines_are_found(void **state)
 		      "spoilt:3: missing before this line: 4 lines, seq 3 to 6\n");
 	assert_report(FILE_OF(3, 4, 5), NULL,
 		      "spoilt:1: begins with seq 3, and not as a new log does: the lines before it "
-		      "are missing, or in an earlier file (give its last hash with --after)\n");
+		      "are missing, or in an earlier file (see --all, --after and --partial)\n");
+}
+
+static void a_late_beginning_may_be_expected(void **state)
+{
+	struct verify_expect expect = {.begins_late = true};
+	const char *path = FILE_OF(3, 4, 6);
+	struct verify_result result;
+	char *report = files_verify(path, &expect, &result);
+
+	(void)state;
+	assert_int_equal(result.problems, 1);
+	assert_non_null(strstr(report, "spoilt:1: note: begins with seq 3, after a file that is "
+				       "not here, whose last hash is "));
+	assert_non_null(strstr(report, "spoilt:3: missing before this line"));
+	free(report);
+}
+
+static int count_visit(void *context, json_t *record, const struct read_line *read)
+{
+	uint64_t *left = context;
+
+	assert_true(json_is_object(record));
+	assert_int_equal(strlen(read->hash), LINE_HASH_TEXT);
+	return --*left == 0 ? ERROR_LIMIT : 0;
+}
+
+static void records_are_shown_to_who_wants_to_see_them(void **state)
+{
+	uint64_t left = 9;
+	struct verify_expect expect = {.visit = count_visit, .context = &left};
+	struct verify_result result;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(verify_file(FILE_OF(1, 2, 9, 4), &expect, NULL, &result, &err), 0);
+	assert_int_equal(left, 9 - 4);
+	left = 2;
+	assert_int_equal(verify_file(FILE_OF(1, 2, 3), &expect, NULL, &result, &err), ERROR_LIMIT);
 }
 
 static void moved_lines_are_found(void **state)
@@ -395,6 +433,8 @@ int main(void)
 		cmocka_unit_test(a_changed_line_is_found),
 		cmocka_unit_test(every_changed_byte_is_found),
 		cmocka_unit_test(missing_lines_are_found),
+		cmocka_unit_test(a_late_beginning_may_be_expected),
+		cmocka_unit_test(records_are_shown_to_who_wants_to_see_them),
 		cmocka_unit_test(moved_lines_are_found),
 		cmocka_unit_test(repeated_lines_are_found),
 		cmocka_unit_test(a_line_with_another_number_does_not_put_all_out_of_place),

@@ -128,10 +128,48 @@ static void help_lists_every_option(void **state)
 	}
 }
 
+static void sizes_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} cases[] = {
+		{"0", 0},
+		{"512", 512},
+		{"64KiB", 64 << 10},
+		{"100MiB", 100 << 20},
+		{"2GiB", 2ULL << 30},
+		{"9223372036854775807", INT64_MAX},
+	};
+	static const char *const refused[] = {
+		"",
+		"KiB",
+		"1 MiB",
+		"1mib",
+		"1M",
+		"1MB",
+		"-1",
+		"1.5GiB",
+		"0x10",
+		"9223372036854775808",
+		"8589934592GiB",
+	};
+	uint64_t bytes;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(options_read_size(cases[i].text, &bytes), 0);
+		assert_int_equal(bytes, cases[i].bytes);
+	}
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_true(options_read_size(refused[i], &bytes) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_are_found_in_every_form),
+		cmocka_unit_test(sizes_have_units),
 		cmocka_unit_test(mistakes_are_told),
 		cmocka_unit_test(help_lists_every_option),
 	};
