@@ -1,6 +1,7 @@
 #include "proxy/http/message.h"
 
 #include "base/error.h"
+#include "base/word.h"
 
 enum { FIRST_FIELDS = 24 };
 
@@ -109,16 +110,24 @@ const struct http_field *http_fields_find(const struct http_fields *fields, enum
 	return NULL;
 }
 
-size_t http_fields_remove(struct http_fields *fields, enum http_field_id id)
+size_t http_fields_remove_any(struct http_fields *fields, uint64_t ids)
 {
 	size_t kept = 0, before = fields->count;
 
 	for (size_t i = 0; i < before; i++) {
-		if (fields->list[i].id != id)
-			fields->list[kept++] = fields->list[i];
+		if (HTTP_FIELD_BIT(fields->list[i].id) & ids)
+			continue;
+		if (kept != i)
+			fields->list[kept] = fields->list[i];
+		kept++;
 	}
 	fields->count = kept;
 	return before - kept;
+}
+
+size_t http_fields_remove(struct http_fields *fields, enum http_field_id id)
+{
+	return http_fields_remove_any(fields, HTTP_FIELD_BIT(id));
 }
 
 size_t http_fields_remove_name(struct http_fields *fields, struct slice name)
@@ -135,9 +144,15 @@ size_t http_fields_remove_name(struct http_fields *fields, struct slice name)
 
 bool http_is_token_char(unsigned char c)
 {
-	static const char marks[] = "!#$%&'*+-.^_`|~";
+	static const bool allowed[256] = {
+		['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
+		['#'] = true,	      ['$'] = true,	    ['%'] = true,	  ['&'] = true,
+		['\''] = true,	      ['*'] = true,	    ['+'] = true,	  ['-'] = true,
+		['.'] = true,	      ['^'] = true,	    ['_'] = true,	  ['`'] = true,
+		['|'] = true,	      ['~'] = true,
+	};
 
-	return ascii_is_alnum((char)c) || (c && strchr(marks, c));
+	return allowed[c];
 }
 
 bool http_is_token(struct slice text)
@@ -156,12 +171,23 @@ static bool is_foreign_space(unsigned char c)
 	return c == 0x85 || c == 0xa0;
 }
 
+static bool is_control(unsigned char c)
+{
+	return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* Of eight characters; a tab is one that may stand. */
+static bool may_have_control(uint64_t word)
+{
+	return word_below(word, 0x20) | word_equal(word, 0x7f);
+}
+
 bool http_is_field_value(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
+		while (text.len - i > WORD_BYTES && !may_have_control(word_load(text.ptr + i)))
+			i += WORD_BYTES;
+		if (is_control((unsigned char)text.ptr[i]))
 			return false;
 	}
 	if (text.len == 0)
