@@ -10,6 +10,7 @@ enum { BLOCK_BYTES = 4096 - 16 };
 struct arena_block {
 	struct arena_block *older;
 	size_t size;
+	size_t stale_bytes; /* at its start that may hold what was there before a reset */
 	alignas(max_align_t) char bytes[];
 };
 
@@ -30,6 +31,7 @@ static int add_block(struct arena *arena, size_t size)
 		return -1;
 	block->older = arena->blocks;
 	block->size = usable;
+	block->stale_bytes = 0;
 	arena->blocks = block;
 	arena->next = block->bytes;
 	arena->end = block->bytes + usable;
@@ -100,6 +102,16 @@ static void free_older(struct arena_block *block)
 	}
 }
 
+/* How much of BLOCK, from its start on, was ever handed out. */
+static size_t touched_bytes(const struct arena *arena, const struct arena_block *block)
+{
+	size_t used = block->size;
+
+	if (block == arena->blocks)
+		used = (size_t)(arena->next - block->bytes);
+	return used > block->stale_bytes ? used : block->stale_bytes;
+}
+
 void arena_reset(struct arena *arena)
 {
 	struct arena_block *kept = arena->blocks;
@@ -107,6 +119,7 @@ void arena_reset(struct arena *arena)
 	arena->used_bytes = 0;
 	if (!kept)
 		return;
+	kept->stale_bytes = touched_bytes(arena, kept);
 	free_older(kept->older);
 	kept->older = NULL;
 	arena->next = kept->bytes;
@@ -116,7 +129,7 @@ void arena_reset(struct arena *arena)
 void arena_wipe(struct arena *arena)
 {
 	for (struct arena_block *block = arena->blocks; block; block = block->older)
-		explicit_bzero(block->bytes, block->size);
+		explicit_bzero(block->bytes, touched_bytes(arena, block));
 	arena_free(arena);
 }
 

@@ -133,11 +133,6 @@ void writer_bytes(struct writer *w, struct slice bytes)
 		memcpy(p, bytes.ptr, bytes.len);
 }
 
-void writer_text(struct writer *w, const char *text)
-{
-	writer_bytes(w, slice_from_text(text));
-}
-
 void writer_decimal(struct writer *w, uint64_t value)
 {
 	char digits[20];

@@ -75,7 +75,11 @@ void writer_u8(struct writer *w, uint8_t value);
 void writer_u16(struct writer *w, uint16_t value);
 void writer_u32(struct writer *w, uint32_t value);
 void writer_bytes(struct writer *w, struct slice bytes);
-void writer_text(struct writer *w, const char *text);
+
+static inline void writer_text(struct writer *w, const char *text)
+{
+	writer_bytes(w, slice_from_text(text));
+}
 
 /* VALUE in decimal digits. */
 void writer_decimal(struct writer *w, uint64_t value);

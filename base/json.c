@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "base/word.h"
 
 struct json json_of(char *bytes, size_t size)
 {
@@ -70,6 +71,23 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+size_t json_plain_length(struct slice text)
+{
+	size_t at = 0;
+
+	for (; text.len - at >= WORD_BYTES; at += WORD_BYTES) {
+		uint64_t word = word_load(text.ptr + at);
+		uint64_t special = word_below(word, 0x20) | word_equal(word, 0x7f) |
+				   word_high(word) | word_equal(word, '"') | word_equal(word, '\\');
+
+		if (special)
+			return at + word_first(special);
+	}
+	while (at < text.len && is_plain((unsigned char)text.ptr[at]))
+		at++;
+	return at;
+}
+
 static void put_escape(struct json *j, unsigned int unit)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -124,13 +142,11 @@ static void put_escaped(struct json *j, struct slice value)
 	size_t i = 0;
 
 	while (i < value.len) {
-		size_t run = i, len;
+		size_t run = json_plain_length(slice_from(value, i)), len;
 		uint32_t code;
 
-		while (run < value.len && is_plain(p[run]))
-			run++;
-		put(j, value.ptr + i, run - i);
-		i = run;
+		put(j, value.ptr + i, run);
+		i += run;
 		if (i == value.len)
 			break;
 		len = utf8_decode(slice_from(value, i), &code);

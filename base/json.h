@@ -48,4 +48,7 @@ void json_raw(struct json *j, const char *name, struct slice value);
 /* Text cut to MAX_BYTES at a character border, with an ellipsis added when it was cut. */
 void json_text_cut(struct json *j, const char *name, struct slice value, size_t max_bytes);
 
+/* How many of the bytes that TEXT begins with stand for themselves in JSON text. */
+size_t json_plain_length(struct slice text);
+
 #endif

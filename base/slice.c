@@ -19,7 +19,7 @@ bool slice_equal_nocase(struct slice a, struct slice b)
 	if (a.len != b.len)
 		return false;
 	for (size_t i = 0; i < a.len; i++) {
-		if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
+		if (a.ptr[i] != b.ptr[i] && ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
 			return false;
 	}
 	return true;
@@ -49,13 +49,6 @@ bool slice_ends_with(struct slice s, struct slice suffix)
 	return s.len >= suffix.len && slice_equal(slice_from(s, s.len - suffix.len), suffix);
 }
 
-size_t slice_find_char(struct slice s, char c)
-{
-	const char *hit = s.len ? memchr(s.ptr, c, s.len) : NULL;
-
-	return hit ? (size_t)(hit - s.ptr) : s.len;
-}
-
 size_t slice_find(struct slice s, struct slice needle)
 {
 	const char *hit;
@@ -66,18 +59,6 @@ size_t slice_find(struct slice s, struct slice needle)
 		return s.len;
 	hit = memmem(s.ptr, s.len, needle.ptr, needle.len);
 	return hit ? (size_t)(hit - s.ptr) : s.len;
-}
-
-struct slice slice_from(struct slice s, size_t start)
-{
-	if (start >= s.len)
-		return slice_of(s.ptr + s.len, 0);
-	return slice_of(s.ptr + start, s.len - start);
-}
-
-struct slice slice_first(struct slice s, size_t len)
-{
-	return slice_of(s.ptr, len < s.len ? len : s.len);
 }
 
 static bool is_blank(char c)

@@ -73,16 +73,29 @@ bool slice_starts_with_nocase(struct slice s, struct slice prefix);
 bool slice_ends_with(struct slice s, struct slice suffix);
 
 /* The offset of the first C in S, or S.len. */
-size_t slice_find_char(struct slice s, char c);
+static inline size_t slice_find_char(struct slice s, char c)
+{
+	const char *hit = s.len ? memchr(s.ptr, c, s.len) : NULL;
+
+	return hit ? (size_t)(hit - s.ptr) : s.len;
+}
 
 /* The offset of the first NEEDLE in S, or S.len. An empty needle is found at 0. */
 size_t slice_find(struct slice s, struct slice needle);
 
 /* S from offset START on; empty if START is past the end. */
-struct slice slice_from(struct slice s, size_t start);
+static inline struct slice slice_from(struct slice s, size_t start)
+{
+	size_t skipped = start < s.len ? start : s.len;
+
+	return slice_of(s.ptr + skipped, s.len - skipped);
+}
 
 /* The first LEN bytes of S, or all of it. */
-struct slice slice_first(struct slice s, size_t len);
+static inline struct slice slice_first(struct slice s, size_t len)
+{
+	return slice_of(s.ptr, len < s.len ? len : s.len);
+}
 
 /* S without spaces and tabs at its two ends (optional white space of RFC 9110 section 5.6.3). */
 struct slice slice_trim(struct slice s);

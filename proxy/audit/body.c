@@ -1,5 +1,6 @@
 #include "proxy/audit/body.h"
 
+#include "base/json.h"
 #include "base/utf8.h"
 #include "proxy/audit/record.h"
 
@@ -84,47 +85,36 @@ static bool scan_character(struct scan *s)
 	return true;
 }
 
-static bool is_plain(char c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
 static bool scan_text(struct scan *s)
 {
 	if (!take(s, '"'))
 		return false;
-	while (s->next < s->end) {
-		if (is_plain(*s->next)) {
-			s->next++;
-		} else if (*s->next == '"') {
-			s->next++;
+	for (;;) {
+		s->next += json_plain_length(slice_of(s->next, (size_t)(s->end - s->next)));
+		if (take(s, '"'))
 			return true;
-		} else if (*s->next == '\\') {
-			s->next++;
-			if (!scan_escape(s))
-				return false;
-		} else if (!scan_character(s)) {
+		if (take(s, '\\') ? !scan_escape(s) : !scan_character(s))
 			return false;
-		}
 	}
-	return false;
 }
 
 /* A member's name with its colon: lower case, digits and underscores, nothing escaped. */
 static bool scan_name(struct scan *s, struct slice *name)
 {
-	const char *start;
+	static const bool allowed[256] = {
+		['0' ... '9'] = true,
+		['a' ... 'z'] = true,
+		['_'] = true,
+	};
+	const char *start, *at;
 
 	if (!take(s, '"'))
 		return false;
 	start = s->next;
-	while (s->next < s->end && *s->next != '"') {
-		char c = *s->next++;
-
-		if (!(c >= 'a' && c <= 'z') && !ascii_is_digit(c) && c != '_')
-			return false;
-	}
-	*name = slice_of(start, (size_t)(s->next - start));
+	for (at = start; at < s->end && allowed[(unsigned char)*at]; at++)
+		continue;
+	s->next = at;
+	*name = slice_of(start, (size_t)(at - start));
 	return name->len > 0 && take(s, '"') && take(s, ':');
 }
 
@@ -209,16 +199,23 @@ static bool scan_value(struct scan *s, int depth)
 
 /* The members in the order in which record.c writes them. */
 static const struct {
-	const char *name;
+	struct slice name;
 	bool is_required;
 } members[] = {
-	{"time", true},		{"sandbox", true},   {"kind", true},	      {"verdict", true},
-	{"would_deny", false},	{"rule", true},	     {"reason", true},	      {"error", false},
-	{"host", false},	{"port", false},     {"ip", false},	      {"proxy", false},
-	{"tls", false},		{"upstream", false}, {"http", false},	      {"websocket", false},
-	{"bytes", false},	{"secrets", false},  {"secrets_more", false}, {"misuse", false},
-	{"misuse_more", false}, {"scrubbed", false}, {"captured", false},     {"dns", false},
-	{"packet", false},	{"life", false},     {"ms", false},
+	{SLICE_LITERAL("time"), true},		{SLICE_LITERAL("sandbox"), true},
+	{SLICE_LITERAL("kind"), true},		{SLICE_LITERAL("verdict"), true},
+	{SLICE_LITERAL("would_deny"), false},	{SLICE_LITERAL("rule"), true},
+	{SLICE_LITERAL("reason"), true},	{SLICE_LITERAL("error"), false},
+	{SLICE_LITERAL("host"), false},		{SLICE_LITERAL("port"), false},
+	{SLICE_LITERAL("ip"), false},		{SLICE_LITERAL("proxy"), false},
+	{SLICE_LITERAL("tls"), false},		{SLICE_LITERAL("upstream"), false},
+	{SLICE_LITERAL("http"), false},		{SLICE_LITERAL("websocket"), false},
+	{SLICE_LITERAL("bytes"), false},	{SLICE_LITERAL("secrets"), false},
+	{SLICE_LITERAL("secrets_more"), false}, {SLICE_LITERAL("misuse"), false},
+	{SLICE_LITERAL("misuse_more"), false},	{SLICE_LITERAL("scrubbed"), false},
+	{SLICE_LITERAL("captured"), false},	{SLICE_LITERAL("dns"), false},
+	{SLICE_LITERAL("packet"), false},	{SLICE_LITERAL("life"), false},
+	{SLICE_LITERAL("ms"), false},
 };
 
 enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
@@ -227,7 +224,7 @@ enum { MEMBER_COUNT = sizeof(members) / sizeof(members[0]) };
  * required one would be passed over. */
 static bool advance(struct slice name, size_t *next)
 {
-	while (*next < MEMBER_COUNT && !slice_equal(name, slice_from_text(members[*next].name))) {
+	while (*next < MEMBER_COUNT && !slice_equal(name, members[*next].name)) {
 		if (members[*next].is_required)
 			return false;
 		++*next;

@@ -87,11 +87,12 @@ static size_t escaped_bytes(unsigned char c)
 /* How many bytes of VALUE surely take no more than BOUND once they are escaped. */
 static size_t length_within(struct slice value, size_t bound)
 {
-	size_t sum = 0;
+	size_t sum;
 
 	if (value.len <= bound / ESCAPE_MAX_BYTES)
 		return value.len;
-	for (size_t i = 0; i < value.len; i++) {
+	sum = json_plain_length(slice_first(value, bound));
+	for (size_t i = sum; i < value.len; i++) {
 		sum += escaped_bytes((unsigned char)value.ptr[i]);
 		if (sum > bound)
 			return i;

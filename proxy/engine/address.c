@@ -134,11 +134,24 @@ int address_check_resolved(const struct address *address, const struct policy *p
 	return ERROR_DENIED;
 }
 
+/* By hand, as it is done for each record, and inet_ntop() does it by printf(). */
+static void format_ipv4(const uint8_t bytes[4], char *text)
+{
+	for (int i = 0; i < 4; i++) {
+		if (bytes[i] >= 100)
+			*text++ = (char)('0' + bytes[i] / 100);
+		if (bytes[i] >= 10)
+			*text++ = (char)('0' + bytes[i] / 10 % 10);
+		*text++ = (char)('0' + bytes[i] % 10);
+		*text++ = i < 3 ? '.' : '\0';
+	}
+}
+
 void address_format(const struct address *address, char text[ADDRESS_TEXT_BYTES])
 {
-	int family = address->length == 4 ? AF_INET : AF_INET6;
-
-	if (!inet_ntop(family, address->bytes, text, ADDRESS_TEXT_BYTES))
+	if (address->length == 4)
+		format_ipv4(address->bytes, text);
+	else if (!inet_ntop(AF_INET6, address->bytes, text, ADDRESS_TEXT_BYTES))
 		text[0] = '\0';
 }
 

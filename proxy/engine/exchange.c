@@ -101,10 +101,13 @@ static void too_late(struct deadline *deadline)
 struct exchange *exchange_create(struct sandbox *sandbox, const struct client_facts *facts,
 				 const struct client_leg_ops *ops, void *leg)
 {
-	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	struct exchange *exchange = malloc(sizeof(*exchange));
 
 	if (!exchange)
 		return NULL;
+	memset(exchange, 0, offsetof(struct exchange, why));
+	exchange->why[0] = '\0';
+	exchange->allow_with[0] = '\0';
 	exchange->sandbox = sandbox;
 	exchange->facts = facts;
 	exchange->ops = ops;

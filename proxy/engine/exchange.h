@@ -145,6 +145,7 @@ struct exchange {
 	int64_t time_us;    /* wall clock */
 	struct origin_facts origin_facts;
 	bool has_origin_facts;
+	/* Not cleared at the start, as most exchanges need neither. */
 	char why[640]; /* of a refusal or failure */
 	char allow_with[512];
 };

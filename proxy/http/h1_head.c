@@ -194,16 +194,14 @@ static void read_te(struct slice value, struct hop *hop)
 	}
 }
 
-static const enum http_field_id hop_fields[] = {
-	FIELD_CONNECTION,
-	FIELD_HTTP2_SETTINGS,
-	FIELD_KEEP_ALIVE,
-	FIELD_PROXY_AUTHENTICATE,
-	FIELD_TE,
-	FIELD_PROXY_AUTHORIZATION,
-	FIELD_PROXY_CONNECTION,
-	FIELD_UPGRADE,
-};
+static const uint64_t hop_fields = HTTP_FIELD_BIT(FIELD_CONNECTION) |
+				   HTTP_FIELD_BIT(FIELD_HTTP2_SETTINGS) |
+				   HTTP_FIELD_BIT(FIELD_KEEP_ALIVE) |
+				   HTTP_FIELD_BIT(FIELD_PROXY_AUTHENTICATE) |
+				   HTTP_FIELD_BIT(FIELD_TE) |
+				   HTTP_FIELD_BIT(FIELD_PROXY_AUTHORIZATION) |
+				   HTTP_FIELD_BIT(FIELD_PROXY_CONNECTION) |
+				   HTTP_FIELD_BIT(FIELD_UPGRADE);
 
 static int take_hop_fields(struct http_fields *fields, struct hop *hop, struct h1_fault *fault)
 {
@@ -227,8 +225,7 @@ static int take_hop_fields(struct http_fields *fields, struct hop *hop, struct h
 		if (rc < 0)
 			return rc;
 	}
-	for (size_t i = 0; i < sizeof(hop_fields) / sizeof(hop_fields[0]); i++)
-		http_fields_remove(fields, hop_fields[i]);
+	http_fields_remove_any(fields, hop_fields);
 	return 0;
 }
 

@@ -1,55 +1,62 @@
 #include "proxy/http/message.h"
 
 #include "base/error.h"
+#include "base/word.h"
 
 enum { FIRST_FIELDS = 24 };
 
+/* By length. */
 static const struct {
 	struct slice name;
 	enum http_field_id id;
 } known_fields[] = {
+	{SLICE_LITERAL("te"), FIELD_TE},
 	{SLICE_LITERAL("a-im"), FIELD_A_IM},
-	{SLICE_LITERAL("accept-encoding"), FIELD_ACCEPT_ENCODING},
-	{SLICE_LITERAL("alt-svc"), FIELD_ALT_SVC},
-	{SLICE_LITERAL("authorization"), FIELD_AUTHORIZATION},
-	{SLICE_LITERAL("connection"), FIELD_CONNECTION},
-	{SLICE_LITERAL("content-digest"), FIELD_CONTENT_DIGEST},
-	{SLICE_LITERAL("content-encoding"), FIELD_CONTENT_ENCODING},
-	{SLICE_LITERAL("content-length"), FIELD_CONTENT_LENGTH},
-	{SLICE_LITERAL("content-md5"), FIELD_CONTENT_MD5},
-	{SLICE_LITERAL("content-range"), FIELD_CONTENT_RANGE},
-	{SLICE_LITERAL("content-type"), FIELD_CONTENT_TYPE},
+	{SLICE_LITERAL("host"), FIELD_HOST},
+	{SLICE_LITERAL("range"), FIELD_RANGE},
 	{SLICE_LITERAL("cookie"), FIELD_COOKIE},
 	{SLICE_LITERAL("digest"), FIELD_DIGEST},
 	{SLICE_LITERAL("expect"), FIELD_EXPECT},
-	{SLICE_LITERAL("host"), FIELD_HOST},
-	{SLICE_LITERAL("http2-settings"), FIELD_HTTP2_SETTINGS},
+	{SLICE_LITERAL("alt-svc"), FIELD_ALT_SVC},
+	{SLICE_LITERAL("trailer"), FIELD_TRAILER},
+	{SLICE_LITERAL("upgrade"), FIELD_UPGRADE},
 	{SLICE_LITERAL("if-range"), FIELD_IF_RANGE},
+	{SLICE_LITERAL("connection"), FIELD_CONNECTION},
 	{SLICE_LITERAL("keep-alive"), FIELD_KEEP_ALIVE},
+	{SLICE_LITERAL("set-cookie"), FIELD_SET_COOKIE},
+	{SLICE_LITERAL("content-md5"), FIELD_CONTENT_MD5},
+	{SLICE_LITERAL("repr-digest"), FIELD_REPR_DIGEST},
+	{SLICE_LITERAL("content-type"), FIELD_CONTENT_TYPE},
+	{SLICE_LITERAL("authorization"), FIELD_AUTHORIZATION},
+	{SLICE_LITERAL("content-range"), FIELD_CONTENT_RANGE},
+	{SLICE_LITERAL("x-http-method"), FIELD_X_HTTP_METHOD},
+	{SLICE_LITERAL("x-rewrite-url"), FIELD_X_REWRITE_URL},
+	{SLICE_LITERAL("content-digest"), FIELD_CONTENT_DIGEST},
+	{SLICE_LITERAL("content-length"), FIELD_CONTENT_LENGTH},
+	{SLICE_LITERAL("http2-settings"), FIELD_HTTP2_SETTINGS},
+	{SLICE_LITERAL("x-original-url"), FIELD_X_ORIGINAL_URL},
+	{SLICE_LITERAL("accept-encoding"), FIELD_ACCEPT_ENCODING},
+	{SLICE_LITERAL("signature-input"), FIELD_SIGNATURE_INPUT},
+	{SLICE_LITERAL("content-encoding"), FIELD_CONTENT_ENCODING},
+	{SLICE_LITERAL("proxy-connection"), FIELD_PROXY_CONNECTION},
+	{SLICE_LITERAL("sallyport-verdict"), FIELD_SALLYPORT_VERDICT},
+	{SLICE_LITERAL("transfer-encoding"), FIELD_TRANSFER_ENCODING},
+	{SLICE_LITERAL("x-method-override"), FIELD_X_METHOD_OVERRIDE},
 	{SLICE_LITERAL("proxy-authenticate"), FIELD_PROXY_AUTHENTICATE},
 	{SLICE_LITERAL("proxy-authorization"), FIELD_PROXY_AUTHORIZATION},
-	{SLICE_LITERAL("proxy-connection"), FIELD_PROXY_CONNECTION},
-	{SLICE_LITERAL("range"), FIELD_RANGE},
-	{SLICE_LITERAL("repr-digest"), FIELD_REPR_DIGEST},
-	{SLICE_LITERAL("sallyport-verdict"), FIELD_SALLYPORT_VERDICT},
-	{SLICE_LITERAL("set-cookie"), FIELD_SET_COOKIE},
-	{SLICE_LITERAL("signature-input"), FIELD_SIGNATURE_INPUT},
-	{SLICE_LITERAL("te"), FIELD_TE},
-	{SLICE_LITERAL("trailer"), FIELD_TRAILER},
-	{SLICE_LITERAL("transfer-encoding"), FIELD_TRANSFER_ENCODING},
-	{SLICE_LITERAL("upgrade"), FIELD_UPGRADE},
 	{SLICE_LITERAL("x-amz-content-sha256"), FIELD_X_AMZ_CONTENT_SHA256},
-	{SLICE_LITERAL("x-http-method"), FIELD_X_HTTP_METHOD},
 	{SLICE_LITERAL("x-http-method-override"), FIELD_X_HTTP_METHOD_OVERRIDE},
-	{SLICE_LITERAL("x-method-override"), FIELD_X_METHOD_OVERRIDE},
-	{SLICE_LITERAL("x-original-url"), FIELD_X_ORIGINAL_URL},
-	{SLICE_LITERAL("x-rewrite-url"), FIELD_X_REWRITE_URL},
 };
 
 _Static_assert(sizeof(known_fields) / sizeof(known_fields[0]) == FIELD_ID_COUNT - 1,
 	       "every known field has a name");
 
 enum { KNOWN_FIELDS = FIELD_ID_COUNT - 1, LONGEST_KNOWN = 22 };
+
+/* Where the fields of each length begin, and behind the last. */
+static const uint8_t first_of_length[LONGEST_KNOWN + 2] = {
+	0, 0, 0, 1, 1, 3, 4, 7, 10, 11, 11, 14, 16, 17, 21, 25, 27, 29, 32, 33, 34, 35, 35, 36,
+};
 
 void http_message_init(struct http_message *message, struct arena *arena)
 {
@@ -58,14 +65,10 @@ void http_message_init(struct http_message *message, struct arena *arena)
 
 enum http_field_id http_field_identify(struct slice name)
 {
-	char first;
-
-	if (name.len < 2 || name.len > LONGEST_KNOWN)
+	if (name.len > LONGEST_KNOWN)
 		return FIELD_OTHER;
-	first = ascii_lower(name.ptr[0]);
-	for (size_t i = 0; i < KNOWN_FIELDS; i++) {
-		if (known_fields[i].name.len == name.len && known_fields[i].name.ptr[0] == first &&
-		    slice_equal_nocase(known_fields[i].name, name))
+	for (size_t i = first_of_length[name.len]; i < first_of_length[name.len + 1]; i++) {
+		if (slice_equal_nocase(known_fields[i].name, name))
 			return known_fields[i].id;
 	}
 	return FIELD_OTHER;
@@ -109,16 +112,24 @@ const struct http_field *http_fields_find(const struct http_fields *fields, enum
 	return NULL;
 }
 
-size_t http_fields_remove(struct http_fields *fields, enum http_field_id id)
+size_t http_fields_remove_any(struct http_fields *fields, uint64_t ids)
 {
 	size_t kept = 0, before = fields->count;
 
 	for (size_t i = 0; i < before; i++) {
-		if (fields->list[i].id != id)
-			fields->list[kept++] = fields->list[i];
+		if (HTTP_FIELD_BIT(fields->list[i].id) & ids)
+			continue;
+		if (kept != i)
+			fields->list[kept] = fields->list[i];
+		kept++;
 	}
 	fields->count = kept;
 	return before - kept;
+}
+
+size_t http_fields_remove(struct http_fields *fields, enum http_field_id id)
+{
+	return http_fields_remove_any(fields, HTTP_FIELD_BIT(id));
 }
 
 size_t http_fields_remove_name(struct http_fields *fields, struct slice name)
@@ -135,9 +146,15 @@ size_t http_fields_remove_name(struct http_fields *fields, struct slice name)
 
 bool http_is_token_char(unsigned char c)
 {
-	static const char marks[] = "!#$%&'*+-.^_`|~";
+	static const bool allowed[256] = {
+		['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
+		['#'] = true,	      ['$'] = true,	    ['%'] = true,	  ['&'] = true,
+		['\''] = true,	      ['*'] = true,	    ['+'] = true,	  ['-'] = true,
+		['.'] = true,	      ['^'] = true,	    ['_'] = true,	  ['`'] = true,
+		['|'] = true,	      ['~'] = true,
+	};
 
-	return ascii_is_alnum((char)c) || (c && strchr(marks, c));
+	return allowed[c];
 }
 
 bool http_is_token(struct slice text)
@@ -156,12 +173,23 @@ static bool is_foreign_space(unsigned char c)
 	return c == 0x85 || c == 0xa0;
 }
 
+static bool is_control(unsigned char c)
+{
+	return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* Of eight characters; a tab is one that may stand. */
+static bool may_have_control(uint64_t word)
+{
+	return word_below(word, 0x20) | word_equal(word, 0x7f);
+}
+
 bool http_is_field_value(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
+		while (text.len - i > WORD_BYTES && !may_have_control(word_load(text.ptr + i)))
+			i += WORD_BYTES;
+		if (is_control((unsigned char)text.ptr[i]))
 			return false;
 	}
 	if (text.len == 0)

@@ -72,6 +72,11 @@ enum http_field_id {
 	FIELD_ID_COUNT,
 };
 
+/* A set of field ids. */
+#define HTTP_FIELD_BIT(id) (UINT64_C(1) << (id))
+
+_Static_assert((int)FIELD_ID_COUNT <= 64, "all ids fit into a set");
+
 struct http_field {
 	struct slice name; /* as received: the case is kept */
 	struct slice value;
@@ -134,6 +139,9 @@ const struct http_field *http_fields_find(const struct http_fields *fields, enum
 
 /* Takes out every field with ID. Returns how many there were. */
 size_t http_fields_remove(struct http_fields *fields, enum http_field_id id);
+
+/* The same for every field whose id is in IDS, of HTTP_FIELD_BIT(). */
+size_t http_fields_remove_any(struct http_fields *fields, uint64_t ids);
 
 /* Takes out every field whose name is NAME, without regard to case. */
 size_t http_fields_remove_name(struct http_fields *fields, struct slice name);

@@ -15,7 +15,11 @@ static vector marks_in(const char *text)
 
 static bool is_mark(char c)
 {
-	return c == '\n' || c == '\r' || escape_kind_of(c) != ESCAPE_NONE;
+	static const bool marks[256] = {
+		['%'] = true, ['\\'] = true, ['&'] = true, ['\n'] = true, ['\r'] = true,
+	};
+
+	return marks[(unsigned char)c];
 }
 
 /* The first mark from AT on, or the text's length. */
@@ -29,6 +33,13 @@ static size_t next_mark(struct slice text, size_t at)
 			continue;
 		return at +
 		       (vector_any(low) ? vector_first(low) : VECTOR_BYTES + vector_first(high));
+	}
+	if (text.len >= VECTOR_BYTES && at <= text.len - VECTOR_BYTES) {
+		vector marks = marks_in(text.ptr + at);
+
+		if (vector_any(marks))
+			return at + vector_first(marks);
+		at += VECTOR_BYTES;
 	}
 	while (at < text.len && !is_mark(text.ptr[at]))
 		at++;

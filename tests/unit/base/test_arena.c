@@ -1,8 +1,43 @@
 #include "base/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tests/unit/allocation.h"
+
+enum { HEAD_BYTES = 64, SECRET = 'S' };
+
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+
+static const char *watched[2];
+static size_t watched_bytes;
+static int released, released_with_secrets;
+
+/* Sees the watched memory in the moment in which its block is released. */
+void __wrap_free(void *memory)
+{
+	for (size_t i = 0; i < 2; i++) {
+		if (!watched[i] || (char *)memory > watched[i] ||
+		    watched[i] >= (char *)memory + HEAD_BYTES)
+			continue;
+		released++;
+		if (memchr(watched[i], SECRET, watched_bytes))
+			released_with_secrets++;
+		watched[i] = NULL;
+	}
+	__real_free(memory);
+}
+
+/* The first object of a block of ARENA, filled. */
+static char *fill_with_secrets(struct arena *arena, size_t size)
+{
+	char *memory = arena_alloc(arena, size);
+
+	assert_non_null(memory);
+	memset(memory, SECRET, size);
+	return memory;
+}
 
 static void objects_are_aligned_and_do_not_overlap(void **state)
 {
@@ -56,6 +91,39 @@ static void large_objects_get_a_block_of_their_own(void **state)
 	arena_free(&arena);
 }
 
+static void wiping_reaches_all_that_was_handed_out(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	watched_bytes = 3000;
+	watched[0] = fill_with_secrets(&arena, watched_bytes);
+	watched[1] = fill_with_secrets(&arena, watched_bytes);
+	released = released_with_secrets = 0;
+	arena_wipe(&arena);
+	assert_int_equal(released, 2);
+	assert_int_equal(released_with_secrets, 0);
+}
+
+static void wiping_reaches_what_was_handed_out_before_a_reset(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	watched_bytes = 3000;
+	watched[0] = fill_with_secrets(&arena, watched_bytes);
+	for (int i = 0; i < 2; i++) {
+		arena_reset(&arena);
+		assert_ptr_equal(arena_alloc(&arena, 16), watched[0]);
+	}
+	released = released_with_secrets = 0;
+	arena_wipe(&arena);
+	assert_int_equal(released, 1);
+	assert_int_equal(released_with_secrets, 0);
+}
+
 static int fill(void *context)
 {
 	struct arena arena;
@@ -83,6 +151,8 @@ int main(void)
 		cmocka_unit_test(objects_are_aligned_and_do_not_overlap),
 		cmocka_unit_test(the_bound_holds_across_blocks),
 		cmocka_unit_test(large_objects_get_a_block_of_their_own),
+		cmocka_unit_test(wiping_reaches_all_that_was_handed_out),
+		cmocka_unit_test(wiping_reaches_what_was_handed_out_before_a_reset),
 		cmocka_unit_test(running_out_of_memory_is_reported),
 	};
 

@@ -51,6 +51,29 @@ static void text_cannot_break_out_of_its_line(void **state)
 		    "\"\\u009b31m\"");
 }
 
+static void text_is_plain_up_to_the_first_byte_that_needs_an_escape(void **state)
+{
+	char text[24];
+
+	(void)state;
+	for (int byte = 0; byte < 256; byte++) {
+		bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+
+		for (size_t at = 0; at < sizeof(text); at++) {
+			memset(text, 'a', sizeof(text));
+			text[at] = (char)byte;
+			/* What is behind it must not matter. */
+			if (at + 1 < sizeof(text))
+				text[at + 1] = (char)(byte + 1);
+			if (!plain)
+				assert_int_equal(json_plain_length(slice_of(text, sizeof(text))),
+						 at);
+			assert_int_equal(json_plain_length(slice_of(text, at)), at);
+			assert_int_equal(json_plain_length(slice_of(text, at + 1)), at + plain);
+		}
+	}
+}
+
 static void text_is_always_valid_utf8(void **state)
 {
 	(void)state;
@@ -133,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nested_values_get_their_commas),
 		cmocka_unit_test(text_cannot_break_out_of_its_line),
+		cmocka_unit_test(text_is_plain_up_to_the_first_byte_that_needs_an_escape),
 		cmocka_unit_test(text_is_always_valid_utf8),
 		cmocka_unit_test(text_shows_what_it_holds),
 		cmocka_unit_test(decimals_drop_their_zeros),

@@ -339,6 +339,23 @@ static void other_families_have_no_address(void **state)
 	assert_int_equal(port, 0);
 }
 
+static void an_ipv4_address_is_written_as_the_library_writes_it(void **state)
+{
+	struct address address = {.length = 4};
+	char text[ADDRESS_TEXT_BYTES], expected[ADDRESS_TEXT_BYTES];
+
+	(void)state;
+	for (int n = 0; n < 256; n++) {
+		address.bytes[0] = (uint8_t)n;
+		address.bytes[1] = (uint8_t)(n * 7);
+		address.bytes[2] = (uint8_t)(255 - n);
+		address.bytes[3] = (uint8_t)(n + 100);
+		address_format(&address, text);
+		assert_non_null(inet_ntop(AF_INET, address.bytes, expected, sizeof(expected)));
+		assert_string_equal(text, expected);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +369,7 @@ int main(void)
 		cmocka_unit_test(an_address_of_no_length_is_refused),
 		cmocka_unit_test(socket_addresses_go_there_and_back),
 		cmocka_unit_test(other_families_have_no_address),
+		cmocka_unit_test(an_ipv4_address_is_written_as_the_library_writes_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
