@@ -221,7 +221,7 @@ static void put_packet(struct display *d, const json_t *record)
 	put_end(d, packet, "source", "source_port");
 	fputs(" to", d->out);
 	put_end(d, packet, "destination", "destination_port");
-	put(d, " for ", text_member(record, "host"));
+	put(d, " for ", member_text(record, "host"));
 	if (suppressed)
 		fprintf(d->out, " (and %" JSON_INTEGER_FORMAT " like it)", suppressed);
 }
