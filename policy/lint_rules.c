@@ -6,6 +6,8 @@
 #include "policy/range.h"
 #include "policy/target.h"
 
+enum { DNS_PORT = 53 };
+
 /* What an earlier target does to a later one whose hosts it takes in. */
 enum effect {
 	EFFECT_NONE,
@@ -327,6 +329,16 @@ static bool is_localhost(struct slice name)
 	       slice_ends_with(name, SLICE_LITERAL(".localhost"));
 }
 
+/* Whatever is sent to port 53 goes to the sandbox's resolver (threat D6). */
+static void warn_of_dns(struct lint *lint, const struct policy_target *target)
+{
+	if (target_is_flow(target) && target->port == DNS_PORT)
+		loader_warn(
+			lint->loader, target->place,
+			"names are resolved without a rule; leave it out",
+			"this never matches: port 53 is answered by the sandbox's own resolver");
+}
+
 static void check_dialable(struct lint *lint, const struct policy_target *target)
 {
 	const struct host *host = &target->host;
@@ -334,6 +346,7 @@ static void check_dialable(struct lint *lint, const struct policy_target *target
 	const char *what;
 	bool listed;
 
+	warn_of_dns(lint, target);
 	if (target->any_host)
 		return;
 	if (host->kind == HOST_NAME) {

@@ -82,24 +82,25 @@ static void rules_that_never_decide_are_errors(void **state)
 		 "error: this denial comes too late"},
 		{"- allow: tcp://a.example:22\n- deny: tcp://a.example:22\n",
 		 "error: this denial comes too late"},
-		{"- allow: udp://a.example:53\n- deny: udp://a.example:53\n",
+		{"- allow: udp://a.example:123\n- deny: udp://a.example:123\n",
 		 "error: this denial comes too late"},
 		{"- deny: tcp://a.example\n- allow: a.example\n",
 		 "denies \"tcp://a.example\" before a request is seen"},
 		{"- deny: a.example\n- allow: tcp://a.example:22\n", "this never matches"},
 		{"- deny: a.example\n- allow: udp://a.example:22\n", "this never matches"},
-		{"- deny: udp://*\n- allow: udp://8.8.8.8:53\n", "this never matches"},
-		{"- allow: tcp://8.8.8.0/24:53\n- allow: tcp://8.8.8.8:53\n", "this never matches"},
-		{"- allow: tcp://8.8.8.0/24:53\n- allow: tcp://8.8.8.128/25:53\n",
+		{"- deny: udp://*\n- allow: udp://8.8.8.8:123\n", "this never matches"},
+		{"- allow: tcp://8.8.8.0/24:123\n- allow: tcp://8.8.8.8:123\n",
 		 "this never matches"},
-		{"- allow: udp://8.8.8.0/24:53\n- deny: udp://8.8.8.8:53\n",
+		{"- allow: tcp://8.8.8.0/24:123\n- allow: tcp://8.8.8.128/25:123\n",
+		 "this never matches"},
+		{"- allow: udp://8.8.8.0/24:123\n- deny: udp://8.8.8.8:123\n",
 		 "this denial comes too late"},
 		{"- allow: tcp://8.8.8.0/24:443\n- allow: https://8.8.8.8\n",
 		 "before a request is seen"},
 		/* Addresses that cannot be dialled. */
 		{"- allow: tcp://10.0.0.0/24:5432\n",
 		 ":3:10: error: this range is private (RFC 1918), and no range"},
-		{"- allow: udp://169.254.0.0/16:53\n",
+		{"- allow: udp://169.254.0.0/16:123\n",
 		 "this range (link-local) can never be reached"},
 		{"- allow: tcp://10.0.0.5:5432\n", "this address is private (RFC 1918)"},
 		{"- allow: tcp://localhost:5432\n", "\"localhost\" is the sandbox itself"},
@@ -129,8 +130,8 @@ static void denials_that_leave_a_part_allowed_are_warned_of(void **state)
 		"- {allow: '*.example.org', methods: GET}\n- deny: a.example.org\n",
 		"- allow: a.example/x/**\n- deny: a.example/**/secret\n",
 		"- allow: tcp://*.example.org:22\n- deny: tcp://a.example.org\n",
-		"- allow: udp://*.example.org:53\n- deny: udp://a.example.org\n",
-		"- allow: udp://*.example.org:53\n- deny: a.example.org:53\n",
+		"- allow: udp://*.example.org:123\n- deny: udp://a.example.org\n",
+		"- allow: udp://*.example.org:123\n- deny: a.example.org:123\n",
 	};
 
 	(void)state;
@@ -141,6 +142,15 @@ static void denials_that_leave_a_part_allowed_are_warned_of(void **state)
 		fixture_assert_says(text, "warning: some of this stays allowed: rules[0] on line 3",
 				    true);
 	}
+}
+
+static void port_53_is_the_resolvers(void **state)
+{
+	(void)state;
+	fixture_assert_says(RULES "- allow: tcp://8.8.8.8:53\n",
+			    ":3:10: warning: this never matches: port 53 is answered", true);
+	fixture_assert_says(RULES "- {allow: 'udp://*:53', wide: true}\n",
+			    "warning: this never matches: port 53 is answered", true);
 }
 
 static void what_decides_something_is_left_alone(void **state)
@@ -172,13 +182,13 @@ static void what_decides_something_is_left_alone(void **state)
 		"- allow: a.example\n- allow: tcp://a.example:22\n",
 		"- allow: a.example\n- allow: udp://a.example:443\n",
 		"- allow: udp://a.example:443\n- allow: a.example\n",
-		"- allow: udp://a.example:53\n- allow: tcp://a.example:53\n",
+		"- allow: udp://a.example:123\n- allow: tcp://a.example:123\n",
 		"- allow: tcp://a.example:22\n- deny: tcp://a.example\n",
 		"- allow: tcp://a.example:22\n- deny: a.example\n",
-		"- allow: udp://a.example:53\n- deny: a.example:53\n",
-		"- deny: a.example/x\n- allow: udp://a.example:53\n",
+		"- allow: udp://a.example:123\n- deny: a.example:123\n",
+		"- deny: a.example/x\n- allow: udp://a.example:123\n",
 		"- allow: a.b.org/x\n- allow: tcp://*.b.org:443\n- allow: '*.b.org'\n",
-		"- allow: tcp://8.8.8.8:53\n- deny: tcp://8.8.8.0/24\n",
+		"- allow: tcp://8.8.8.8:123\n- deny: tcp://8.8.8.0/24\n",
 		"- {allow: 'tcp://*:22', wide: true}\n- allow: tcp://8.8.8.0/24:22\n",
 		"- deny: tcp://10.0.0.0/8\n- deny: udp://169.254.169.254\n",
 		"- deny: 169.254.169.254\n- deny: 10.0.0.5\n- deny: localhost\n",
@@ -609,6 +619,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_that_never_decide_are_errors),
 		cmocka_unit_test(denials_that_leave_a_part_allowed_are_warned_of),
+		cmocka_unit_test(port_53_is_the_resolvers),
 		cmocka_unit_test(what_decides_something_is_left_alone),
 		cmocka_unit_test(secrets_must_have_a_way_out),
 		cmocka_unit_test(secrets_with_a_way_out_are_left_alone),
