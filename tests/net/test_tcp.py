@@ -218,12 +218,16 @@ result = digest.hexdigest(), sent.hexdigest()
 
     def test_a_reset_by_either_side_resets_the_other(self):
         client, origin = self.open()
+        origin.sendall(b"x")
+        client.exactly(1)
         origin.close("reset")
         self.assertEqual(client.to_end()[1], "reset")
         record = self.record()
         self.assertEqual((record["verdict"], record["error"]), ("allow", "the connection with the origin broke: Connection reset by peer"))
         self.setUp()
         client, origin = self.open()
+        origin.sendall(b"x")
+        client.exactly(1)
         client.reset()
         with self.assertRaises(ConnectionResetError):
             origin.recv()
