@@ -1,6 +1,7 @@
 #include "proxy/engine/packet_watch.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -181,8 +182,13 @@ int packet_watch_create(struct sandbox *sandbox, int log_fd, struct packet_watch
 
 void packet_watch_free(struct packet_watch *watch)
 {
+	struct pollfd last;
+
 	if (!watch)
 		return;
+	/* The kernel may hold the last ones back for a moment. */
+	last = (struct pollfd){watch->fd, POLLIN, 0};
+	poll(&last, 1, 2 * STEER_LOG_DELAY_MS);
 	steer_read_log(watch->fd, record_packet, watch, &watch->log);
 	record_rest(watch);
 	ev_io_stop(watch->sandbox->engine->loop, &watch->io);

@@ -18,7 +18,6 @@ enum {
 	BACKLOG = 4096,
 	LOG_ROOM_BYTES = 1 << 20, /* the kernel cuts it to its limit */
 	LOGGED_BYTES = 128,
-	LOG_DELAY_CENTISECONDS = 1,
 	RELAY_ROOM_BYTES = 1 << 20, /* likewise */
 };
 
@@ -169,7 +168,7 @@ static void build_log_request(char *bytes, uint16_t group)
 
 	put_log_command(header, NFULNL_CFG_CMD_BIND);
 	mnl_attr_put(header, NFULA_CFG_MODE, sizeof(mode), &mode);
-	mnl_attr_put_u32(header, NFULA_CFG_TIMEOUT, htonl(LOG_DELAY_CENTISECONDS));
+	mnl_attr_put_u32(header, NFULA_CFG_TIMEOUT, htonl(STEER_LOG_DELAY_MS / 10));
 	/* Numbers on the packets show how many were lost. */
 	mnl_attr_put_u16(header, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
 }

@@ -71,6 +71,7 @@
 enum {
 	STEER_TPROXY_PORT = 1, /* below 1024: nothing in the sandbox may bind it */
 	STEER_LOG_GROUP = 1,
+	STEER_LOG_DELAY_MS = 10, /* at most, until log_fd tells of a packet */
 	STEER_QUEUE = 1,
 	STEER_PORTS_MAX = 1024, /* for datagrams */
 	STEER_PATHS_MAX = 1024, /* of a plan, in each of its lists */

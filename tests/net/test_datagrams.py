@@ -102,8 +102,7 @@ class Case(unittest.TestCase):
             each.answer = lambda text: [text]
 
     def inside(self, code):
-        # The kernel holds what it tells of refused packets back for a moment.
-        done = self.box.python(PRELUDE + code + "\ntime.sleep(0.1)\n")
+        done = self.box.python(PRELUDE + code)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         return lines[0] if len(lines) == 1 else lines
@@ -293,6 +292,18 @@ for port in (443, 7003):
         self.assertEqual(said, ["EPERM", "EHOSTUNREACH"] * 2)
         self.assertEqual([r["port"] for r in self.refused()], [443, 7003])
         self.assertEqual(self.arrived(), [])
+
+    def test_the_last_packet_of_a_program_is_told(self):
+        """The kernel holds it back for a moment; the program is gone by then."""
+        for _ in range(10):
+            self.inside("""
+s = dial("echo.example", 443)
+say(attempt(s.send, b"x"))
+sys.stdout.flush()
+import os
+os._exit(0)
+""")
+        self.assertEqual(len(self.refused()), 10)
 
     def test_addresses_are_not_names(self):
         """The address of an allowed name is not allowed, nor another synthetic one."""
