@@ -71,8 +71,11 @@ def get_plain(host, to=None, port=80):
 
 def hear(host):
     """What a server says that speaks first, and how the connection ends."""
-    with connect(host, 7) as stream:
-        return receive(stream)
+    try:
+        with connect(host, 7) as stream:
+            return receive(stream)
+    except ConnectionResetError:  # so soon that we were not yet told of the connection
+        return b"", "reset"
 
 
 def get_all(function, hosts):

@@ -14,8 +14,8 @@ from lab.puppet import Puppet
 from lab.sandbox import UID, Sandbox, as_user
 from lab.world import World
 
-HOST, PASSED = "api.example.com", "passed.example.com"
-POLICY = f"rules: [{{allow: {HOST}}}, {{allow: 'tls://{PASSED}'}}]\n"
+HOST, PASSED, RELAYED = "api.example.com", "passed.example.com", "relayed.example.com"
+POLICY = f"rules: [{{allow: {HOST}}}, {{allow: ['tls://{PASSED}', 'tcp://{RELAYED}:443']}}]\n"
 DISK_BYTES = 8 << 20
 
 
@@ -23,7 +23,7 @@ def setUpModule():
     global WORLD, ORIGIN, PASSED_ORIGIN
     WORLD = World()
     ORIGIN = Nginx(WORLD, [HOST])
-    PASSED_ORIGIN = Nginx(WORLD, [PASSED])
+    PASSED_ORIGIN = Nginx(WORLD, [PASSED, RELAYED])
 
 
 def tearDownModule():
@@ -179,6 +179,16 @@ import subprocess
 result = subprocess.run(["dig", "+tries=1", "+timeout=3", name, "A"], capture_output=True, text=True).stdout
 """, name=f"n{time.monotonic_ns()}.example.com")
 
+    def find_passed(self):
+        """While names are still answered."""
+        self.addresses = self.inside.run("result = {name: socket.getaddrinfo(name, 443)[0][4][0] for name in names}", names=[PASSED, RELAYED])
+
+    def passed(self, host=PASSED):
+        return self.inside.run("""
+import subprocess
+result = subprocess.run(["curl", "-s", "-m", "5", "-o", "/dev/null", "--cacert", ca, "--resolve", to, url]).returncode
+""", ca=str(WORLD.ca), url=f"https://{host}/{time.monotonic_ns()}", to=f"{host}:443:{self.addresses[host]}")
+
 
 class Blocked(FullDisk):
     def test_a_full_disk_blocks_until_there_is_room_and_nothing_is_lost(self):
@@ -186,7 +196,7 @@ class Blocked(FullDisk):
         self.assertEqual(self.ask("/first"), [200])
         self.assertEqual(ask(self.inside, "/", host="denied.example.com"), [403])
         addresses = self.inside.run("result = addresses")
-        self.passed_address = self.inside.run("result = socket.getaddrinfo(name, 443)[0][4][0]", name=PASSED)
+        self.find_passed()
         self.fill()
         self.ask_until_blocked()
         # Requests are refused with the reason.
@@ -198,11 +208,12 @@ class Blocked(FullDisk):
         self.assertIn("audit log", facts["sallyport"]["reason"])
         self.assertEqual(facts["error"]["type"], "sallyport_failed")
         self.assertNotIn("/blocked", [r["request"].split(" ")[1] for r in ORIGIN.requests()])
-        # So are denials, names, and connections that would be passed through.
+        # So are denials, names, and connections that would be passed through or relayed.
         self.assertEqual(ask(self.inside, "/", host="denied.example.com"), [503])
         self.assertIn("status: SERVFAIL", self.query())
         before = len(PASSED_ORIGIN.requests())
         self.assertNotEqual(self.passed(), 0)
+        self.assertNotEqual(self.passed(RELAYED), 0)
         self.assertEqual(len(PASSED_ORIGIN.requests()), before)
         self.assertIn("no room for the audit log", self.stderr())
         self.assertEqual(self.stderr().count("no room"), 1)
@@ -211,18 +222,13 @@ class Blocked(FullDisk):
         wait_until(lambda: self.ask("/again") == [200], 10, "going on")
         self.assertIn("status: NOERROR", self.query())
         self.assertEqual(self.passed(), 0)
+        self.assertEqual(self.passed(RELAYED), 0)
         self.assertIn("can be written again", self.stderr())
         self.assertEqual(self.inside.close(), 0)
         self.assertEqual([p for p in self.paths_in_log() if p in set(self.answered)], self.answered)
         self.assertIn("log-resumed", [r["life"]["event"] for r in self.box.records(kind="sandbox")])
         found = verify(self.box)
         self.assertEqual(found.returncode, 0, found.stdout)
-
-    def passed(self):
-        return self.inside.run("""
-import subprocess
-result = subprocess.run(["curl", "-s", "-m", "5", "-o", "/dev/null", "--cacert", ca, "--resolve", to, url]).returncode
-""", ca=str(WORLD.ca), url=f"https://{PASSED}/{time.monotonic_ns()}", to=f"{PASSED}:443:{self.passed_address}")
 
     def test_what_was_under_way_when_the_disk_became_full_is_recorded(self):
         self.box.set_policy(POLICY.replace(HOST, "slow.example.com, " + HOST).replace("{allow: slow.example.com, ", "{allow: [slow.example.com, ")
@@ -271,7 +277,7 @@ class Continued(FullDisk):
 
     def test_with_when_full_continue_all_goes_on_without_a_log(self):
         self.start()
-        self.passed_address = self.inside.run("result = socket.getaddrinfo(name, 443)[0][4][0]", name=PASSED)
+        self.find_passed()
         self.fill()
         for round in range(100):
             statuses = self.ask(*(f"/{round}-{i}-{'x' * 500}" for i in range(50)))
@@ -281,11 +287,11 @@ class Continued(FullDisk):
         self.assertEqual(self.ask("/unlogged"), [200])
         self.assertIn("status: NOERROR", self.query())
         self.assertEqual(ask(self.inside, "/", host="denied.example.com"), [403])
-        self.assertEqual(Blocked.passed(self), 0)
+        self.assertEqual(self.passed(), 0)
         self.filler.unlink()
         wait_until(lambda: "can be written again" in self.stderr(), 10, "room")
         self.assertEqual(self.ask("/logged"), [200])
-        self.assertEqual(Blocked.passed(self), 0)
+        self.assertEqual(self.passed(), 0)
         self.inside.close()
         self.assertIn("/logged", self.paths_in_log())
         self.assertNotIn("/unlogged", self.paths_in_log())

@@ -102,8 +102,11 @@ rules:
         return client, (origin or self.origin).take()
 
     def assert_reset(self, host, port, address=None):
-        client = self.inside.connect(host, port=port, tls=False, address=address)
-        self.assertEqual(client.to_end(), (b"", "reset"))
+        try:
+            client = self.inside.connect(host, port=port, tls=False, address=address)
+            self.assertEqual(client.to_end(), (b"", "reset"))
+        except RemoteError as error:  # so soon that the program was not yet told of the connection
+            self.assertEqual(error.kind, "ConnectionResetError")
         return self.record()
 
     # What goes through.
