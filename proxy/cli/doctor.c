@@ -152,8 +152,7 @@ static const struct check checks[] = {
 	{"CA trust", NULL, look_trust, 0},
 	{"locked memory", NULL, look_locked, 0},
 	{"open files", NULL, look_files, 0},
-	{"netfilter queue", "verdicts on the first packet of a UDP flow", look_probe,
-	 STEER_PROBE_QUEUE},
+	{"netfilter queue", "datagrams that udp:// rules allow", look_probe, STEER_PROBE_QUEUE},
 	{"KVM", "microVMs (run --vm)", look_kvm, 0},
 };
 

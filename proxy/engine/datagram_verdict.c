@@ -1,5 +1,7 @@
 #include "proxy/engine/datagram_verdict.h"
 
+#include <stdio.h>
+
 #include "proxy/engine/sandbox.h"
 
 static bool find_host(const struct sandbox *sandbox, const struct address *remote,
@@ -24,6 +26,22 @@ static void deny(struct datagram_verdict *verdict, const char *reason)
 	verdict->policy.reason = reason;
 }
 
+/* Of a range the policy has no word on each address: one of the host's own is not meant by it. */
+static bool is_own_by_range(const struct policy *policy, const struct address *remote,
+			    struct datagram_verdict *verdict)
+{
+	char text[ADDRESS_TEXT_BYTES];
+	const char *why;
+
+	if (!verdict->policy.by_range || address_check_resolved(remote, policy, &why) == 0)
+		return false;
+	address_format(remote, text);
+	snprintf(verdict->policy.text, sizeof(verdict->policy.text), "%s may not be dialled: %s",
+		 text, why);
+	deny(verdict, verdict->policy.text);
+	return true;
+}
+
 void datagram_judge(const struct sandbox *sandbox, const struct address *remote, uint16_t port,
 		    struct datagram_verdict *verdict)
 {
@@ -42,8 +60,8 @@ void datagram_judge(const struct sandbox *sandbox, const struct address *remote,
 	}
 	verdict->allow = policy_decide_flow(policy, POLICY_UDP, &verdict->host, port,
 					    &verdict->policy);
-	if (verdict->allow || policy->mode != POLICY_OBSERVE)
-		return;
-	verdict->allow = true;
-	verdict->would_deny = true;
+	if (verdict->allow && is_own_by_range(policy, remote, verdict))
+		verdict->allow = false;
+	else if (!verdict->allow && policy->mode == POLICY_OBSERVE)
+		verdict->allow = verdict->would_deny = true;
 }

@@ -17,7 +17,7 @@ from lab.world import RESOLVER, World
 POLICY = """
 rules:
   - allow: ["udp://echo.example:7000", "udp://six.example:7000", "udp://ntp.example:123", "udp://dns.example:5353"]
-  - allow: ["udp://93.184.99.9:7001", "udp://closed.example:7002", "udp://both.example:7000", "udp://inner.example:7000"]
+  - allow: ["udp://93.184.99.9:7001", "udp://closed.example:7002", "udp://both.example:7000", "udp://inner.example:7000", "udp://93.184.200.0/24:7003"]
   - deny: "udp://bad.example:7000"
     reason: known to be bad
   - allow: ["udp://*.many.example:7000", "udp://slow.example:7000"]
@@ -102,8 +102,7 @@ class Case(unittest.TestCase):
             each.answer = lambda text: [text]
 
     def inside(self, code):
-        # The kernel holds what it tells of refused packets back for a moment.
-        done = self.box.python(PRELUDE + code + "\ntime.sleep(0.1)\n")
+        done = self.box.python(PRELUDE + code)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         return lines[0] if len(lines) == 1 else lines
@@ -116,6 +115,23 @@ class Case(unittest.TestCase):
 
 
 class Relayed(Case):
+    def test_an_address_of_the_host_is_not_in_a_range(self):
+        """The program would choose it, and what the host has there is not meant for it."""
+        from lab.namespaces import ip
+        ip("addr", "add", "93.184.200.1/32", "dev", "lo")
+        service = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(service.close)
+        service.bind(("93.184.200.1", 7003))
+        service.settimeout(1)
+        self.inside("""
+s = dial("93.184.200.1", 7003)
+say([attempt(s.send, b"x"), attempt(s.recv, 10)])
+""")
+        with self.assertRaises(TimeoutError):
+            service.recv(10)
+        record = wait_until(lambda: self.box.records(kind="packet", verdict="deny"), what="a record")[0]
+        self.assertIn("may not be dialled: an address of this host itself", record["reason"])
+
     def test_datagrams_go_both_ways_unchanged(self):
         said = self.inside("""
 s = dial("echo.example", 7000)
@@ -293,6 +309,18 @@ for port in (443, 7003):
         self.assertEqual(said, ["EPERM", "EHOSTUNREACH"] * 2)
         self.assertEqual([r["port"] for r in self.refused()], [443, 7003])
         self.assertEqual(self.arrived(), [])
+
+    def test_the_last_packet_of_a_program_is_told(self):
+        """The kernel holds it back for a moment; the program is gone by then."""
+        for _ in range(10):
+            self.inside("""
+s = dial("echo.example", 443)
+say(attempt(s.send, b"x"))
+sys.stdout.flush()
+import os
+os._exit(0)
+""")
+        self.assertEqual(len(self.refused()), 10)
 
     def test_addresses_are_not_names(self):
         """The address of an allowed name is not allowed, nor another synthetic one."""
