@@ -17,7 +17,7 @@ from lab.world import RESOLVER, World
 POLICY = """
 rules:
   - allow: ["udp://echo.example:7000", "udp://six.example:7000", "udp://ntp.example:123", "udp://dns.example:5353"]
-  - allow: ["udp://93.184.99.9:7001", "udp://closed.example:7002", "udp://both.example:7000", "udp://inner.example:7000", "udp://93.184.200.0/24:7003"]
+  - allow: ["udp://93.184.99.9:7001", "udp://closed.example:7002", "udp://both.example:7000", "udp://inner.example:7000", "udp://93.184.200.0/24:7005"]
   - deny: "udp://bad.example:7000"
     reason: known to be bad
   - allow: ["udp://*.many.example:7000", "udp://slow.example:7000"]
@@ -121,10 +121,10 @@ class Relayed(Case):
         ip("addr", "add", "93.184.200.1/32", "dev", "lo")
         service = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(service.close)
-        service.bind(("93.184.200.1", 7003))
+        service.bind(("93.184.200.1", 7005))
         service.settimeout(1)
         self.inside("""
-s = dial("93.184.200.1", 7003)
+s = dial("93.184.200.1", 7005)
 say([attempt(s.send, b"x"), attempt(s.recv, 10)])
 """)
         with self.assertRaises(TimeoutError):
