@@ -17,7 +17,7 @@
 enum {
 	DNS_PORT = 53,
 	BACKLOG = 4096,
-	LOG_ROOM_BYTES = 1 << 20, /* the kernel cuts it to its limit */
+	LOG_ROOM_BYTES = 1 << 20,   /* the kernel cuts it to its limit */
 	RELAY_ROOM_BYTES = 1 << 20, /* likewise */
 	LOG_MESSAGE_BYTES = 256,    /* that the kernel sets aside for a small packet */
 };
