@@ -122,8 +122,8 @@ bool client_relay(struct client *client);
 void client_refuse_unknown(struct client *client, struct slice received);
 
 /* Whether a TLS connection to PORT is known to hold no HTTP, in which a denial of it could be told.
- * Then REASON, the denial's, is told to be for that. */
-bool client_is_dns_over_tls(uint16_t port, const char *reason, char out[POLICY_REASON_BYTES]);
+ */
+bool client_is_dns_over_tls(uint16_t port);
 
 /* Refuses the connection by a record and a reset. */
 void client_refuse(struct client *client, enum audit_kind kind, const char *reason);

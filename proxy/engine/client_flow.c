@@ -104,13 +104,9 @@ void client_refuse_unknown(struct client *client, struct slice received)
 	client_refuse(client, AUDIT_TCP, reason);
 }
 
-bool client_is_dns_over_tls(uint16_t port, const char *reason, char out[POLICY_REASON_BYTES])
+bool client_is_dns_over_tls(uint16_t port)
 {
-	if (port != PORT_DNS_OVER_TLS)
-		return false;
-	snprintf(out, POLICY_REASON_BYTES, "DNS over TLS, by which names would leave unseen: %s",
-		 reason);
-	return true;
+	return port == PORT_DNS_OVER_TLS;
 }
 
 void client_pass(struct client *client, enum audit_kind kind, struct slice received)

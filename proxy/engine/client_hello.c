@@ -103,7 +103,6 @@ static void judge_name(struct client *client, const struct hello *hello, struct 
 	struct client_facts *facts = &client->facts;
 	const struct policy *policy = client->sandbox->policy;
 	enum policy_tls_route route;
-	char reason[POLICY_REASON_BYTES];
 
 	if (facts->is_refused) {
 		start_tls(client, received);
@@ -124,9 +123,8 @@ static void judge_name(struct client *client, const struct hello *hello, struct 
 		facts->is_denied_by_policy = facts->is_refused && !client->sandbox->killed;
 		facts->refusal_status = 403;
 	}
-	if (facts->is_refused &&
-	    client_is_dns_over_tls(facts->port, facts->refusal.reason, reason)) {
-		refuse_hello(client, reason, HELLO_ALERT_ACCESS_DENIED);
+	if (facts->is_refused && client_is_dns_over_tls(facts->port)) {
+		refuse_hello(client, facts->refusal.reason, HELLO_ALERT_ACCESS_DENIED);
 		return;
 	}
 	start_tls(client, received);

@@ -373,7 +373,7 @@ result = digest.hexdigest(), sent.hexdigest()
             self.inside.connect("dns.example.org", port=853)
         record = self.record()
         self.assertEqual((record["kind"], record["host"], record["port"], record["verdict"]), ("tls", "dns.example.org", 853, "deny"))
-        self.assertEqual(record["reason"], "DNS over TLS, by which names would leave unseen: no rule allows dns.example.org")
+        self.assertEqual(record["reason"], "no rule allows dns.example.org (port 853 is for DNS over TLS; Sallyport resolves names itself)")
 
     def test_a_private_address_needs_network_private(self):
         for host, what in (("lost.example.com", "private"), ("here.example.com", "loopback")):
