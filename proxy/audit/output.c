@@ -29,9 +29,10 @@ bool output_is_one(const char *spec)
 	       slice_starts_with(s, FD_PREFIX) || slice_starts_with(s, SYSLOG_PREFIX);
 }
 
-static int open_descriptor(struct output *output, struct error *err)
+/* The descriptor that SPEC names, if it can be written to. */
+static int check_descriptor(const char *spec, struct error *err)
 {
-	struct slice number = slice_from(slice_from_text(output->spec), FD_PREFIX.len);
+	struct slice number = slice_from(slice_from_text(spec), FD_PREFIX.len);
 	uint64_t fd;
 	int flags;
 
@@ -39,14 +40,27 @@ static int open_descriptor(struct output *output, struct error *err)
 		return error_set(err, -EINVAL,
 				 "--audit %s: a descriptor from %d on, such as --audit fd:3 "
 				 "3>>FILE; those before it are COMMAND's",
-				 output->spec, FD_MIN);
+				 spec, FD_MIN);
 	flags = fcntl((int)fd, F_GETFL);
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
-		return error_set(err, -EBADF, "--audit %s: it is not open for writing",
-				 output->spec);
+		return error_set(err, -EBADF, "--audit %s: it is not open for writing", spec);
 	fcntl((int)fd, F_SETFD, FD_CLOEXEC);
-	output->fd = (int)fd;
-	return 0;
+	return (int)fd;
+}
+
+int output_check(const char *spec, struct error *err)
+{
+	int fd = 0;
+
+	if (slice_starts_with(slice_from_text(spec), FD_PREFIX))
+		fd = check_descriptor(spec, err);
+	return fd < 0 ? fd : 0;
+}
+
+static int open_descriptor(struct output *output, struct error *err)
+{
+	output->fd = check_descriptor(output->spec, err);
+	return output->fd < 0 ? output->fd : 0;
 }
 
 static int open_syslog(struct output *output, struct error *err)
