@@ -2,10 +2,12 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "policy/special.h"
 
@@ -103,21 +105,26 @@ int address_check(const struct address *address, const struct policy *policy, co
 	return ERROR_DENIED;
 }
 
-/* What is sent to an address of the host's own would come from that address. */
-static bool is_of_host(const struct address *address)
+/* Whether the error says something of the way to an address, and not of what we are short of. */
+static bool is_of_way(int error)
+{
+	return error == EAFNOSUPPORT || error == ENETUNREACH || error == EHOSTUNREACH ||
+	       error == EADDRNOTAVAIL || error == EACCES || error == EPERM || error == EINVAL;
+}
+
+/* What is sent to an address of the host's own would come from that address. True also when it
+ * cannot be told, for want of descriptors say: who is inside can bring that about. */
+static bool may_be_of_host(const struct address *address)
 {
 	struct sockaddr_storage peer, own = {0};
 	socklen_t size = address_to_sockaddr(address, 9, &peer), own_size = sizeof(own);
+	cleanup_close int fd = socket(peer.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct address source;
 	uint16_t port;
-	int fd = socket(peer.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool found = fd >= 0 && connect(fd, (struct sockaddr *)&peer, size) == 0 &&
-		     getsockname(fd, (struct sockaddr *)&own, &own_size) == 0;
 
-	if (fd >= 0)
-		close(fd);
-	if (!found)
-		return false;
+	if (fd < 0 || connect(fd, (struct sockaddr *)&peer, size) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&own, &own_size) < 0)
+		return !is_of_way(errno);
 	source = address_from_sockaddr((struct sockaddr *)&own, &port);
 	return source.length == address->length &&
 	       memcmp(source.bytes, address->bytes, source.length) == 0;
@@ -128,7 +135,8 @@ int address_check_resolved(const struct address *address, const struct policy *p
 {
 	int rc = address_check(address, policy, why);
 
-	if (rc < 0 || is_listed(address->bytes, address->length, policy) || !is_of_host(address))
+	if (rc < 0 || is_listed(address->bytes, address->length, policy) ||
+	    !may_be_of_host(address))
 		return rc;
 	*why = "an address of this host itself (network: resolve can name it)";
 	return ERROR_DENIED;
