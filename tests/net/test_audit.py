@@ -414,6 +414,16 @@ except OSError as error:
         self.assertEqual([p.name for p in state.iterdir()], ["audit.jsonl"])
         self.assertEqual(self.box.cli("audit", "verify").returncode, 0)
 
+    def test_it_is_hidden_from_a_program_whose_own_log_is_another_one(self):
+        state = self.box.home / ".local" / "state" / "sallyport"
+        self.assertEqual(self.box.cli("run", "-p", self.box.policy_path, "--", "true").returncode, 0)
+        for options in ((), ("--audit", state / "other.jsonl"), ("--audit", state / "audit.jsonl")):
+            result = self.box.sh(f"cat {state}/*; echo x >>{state}/audit.jsonl", options=options)
+            self.assertEqual(result.stdout, "")
+            self.assertNotEqual(result.returncode, 0)
+            found = self.box.cli("audit", "verify")
+            self.assertEqual(found.returncode, 0, found.stdout)
+
 
 class Outputs(unittest.TestCase):
     """Where the log goes beside its file."""
