@@ -4,10 +4,13 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/say.h"
 #include "base/wallclock.h"
 #include "proxy/audit/syslog.h"
@@ -57,10 +60,31 @@ int output_check(const char *spec, struct error *err)
 	return fd < 0 ? fd : 0;
 }
 
+/* Gives FD an open file of its own, if it is a pipe: one that COMMAND writes to as well may be
+ * filled between our look and our write, and to make a shared one non-blocking would be felt by
+ * others. */
+static void make_own(int fd)
+{
+	char path[32];
+	struct stat status;
+	cleanup_close int own = -1;
+
+	if (fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	/* Another user's pipe may not be opened; it does as it is. */
+	if (own >= 0)
+		dup3(own, fd, O_CLOEXEC);
+}
+
 static int open_descriptor(struct output *output, struct error *err)
 {
 	output->fd = check_descriptor(output->spec, err);
-	return output->fd < 0 ? output->fd : 0;
+	if (output->fd < 0)
+		return output->fd;
+	make_own(output->fd);
+	return 0;
 }
 
 static int open_syslog(struct output *output, struct error *err)
@@ -104,8 +128,8 @@ int outputs_add(struct outputs *outputs, const char *spec, struct error *err)
 	return rc;
 }
 
-/* A descriptor may be shared with others, so it is not made non-blocking; a pipe or a terminal that
- * is ready takes as much as is written atomically. How much was, or a negated errno. */
+/* A descriptor may be shared with others, so it is not made non-blocking; a terminal that is ready
+ * takes as much as is written to a pipe atomically. How much was, or a negated errno. */
 static ssize_t write_some(const struct output *output, struct slice bytes)
 {
 	struct pollfd ready = {output->fd, POLLOUT, 0};
@@ -117,7 +141,10 @@ static ssize_t write_some(const struct output *output, struct slice bytes)
 	if (ready.revents & (POLLERR | POLLNVAL))
 		return -EPIPE;
 	do {
-		written = write(output->fd, bytes.ptr, slice_first(bytes, PIPE_BUF).len);
+		bytes = slice_first(bytes, PIPE_BUF);
+		written = send(output->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (written < 0 && errno == ENOTSOCK)
+			written = write(output->fd, bytes.ptr, bytes.len);
 	} while (written < 0 && errno == EINTR);
 	return written < 0 ? -errno : written;
 }
