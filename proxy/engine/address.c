@@ -112,9 +112,9 @@ static bool is_of_way(int error)
 	       error == EADDRNOTAVAIL || error == EACCES || error == EPERM || error == EINVAL;
 }
 
-/* What is sent to an address of the host's own would come from that address. True also when it
- * cannot be told, for want of descriptors say: who is inside can bring that about. */
-static bool may_be_of_host(const struct address *address)
+/* Why ADDRESS is, or may be, one of the host's own: what is sent to such a one would come from it.
+ * NULL when it is not. */
+static const char *find_host_own(const struct address *address)
 {
 	struct sockaddr_storage peer, own = {0};
 	socklen_t size = address_to_sockaddr(address, 9, &peer), own_size = sizeof(own);
@@ -122,23 +122,31 @@ static bool may_be_of_host(const struct address *address)
 	struct address source;
 	uint16_t port;
 
+	/* Whoever is inside can use all descriptors up, and give one back behind this. */
 	if (fd < 0 || connect(fd, (struct sockaddr *)&peer, size) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&own, &own_size) < 0)
-		return !is_of_way(errno);
+		return is_of_way(errno) ? NULL
+					: "whether it is this host itself cannot be told, for want "
+					  "of descriptors or memory";
 	source = address_from_sockaddr((struct sockaddr *)&own, &port);
-	return source.length == address->length &&
-	       memcmp(source.bytes, address->bytes, source.length) == 0;
+	if (source.length != address->length ||
+	    memcmp(source.bytes, address->bytes, source.length) != 0)
+		return NULL;
+	return "an address of this host itself (network: resolve can name it)";
 }
 
 int address_check_resolved(const struct address *address, const struct policy *policy,
 			   const char **why)
 {
 	int rc = address_check(address, policy, why);
+	const char *own;
 
-	if (rc < 0 || is_listed(address->bytes, address->length, policy) ||
-	    !may_be_of_host(address))
+	if (rc < 0 || is_listed(address->bytes, address->length, policy))
 		return rc;
-	*why = "an address of this host itself (network: resolve can name it)";
+	own = find_host_own(address);
+	if (!own)
+		return 0;
+	*why = own;
 	return ERROR_DENIED;
 }
 

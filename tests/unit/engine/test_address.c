@@ -376,7 +376,7 @@ static void what_cannot_be_told_from_the_hosts_own_addresses_for_want_of_descrip
 	rc = address_check_resolved(&address, &policy, &why);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(rc, ERROR_DENIED);
-	assert_non_null(why);
+	assert_non_null(strstr(why, "cannot be told"));
 }
 
 int main(void)
