@@ -315,6 +315,9 @@ static int collect_paths(struct supervisor *supervisor, struct paths *paths)
 	return rc;
 }
 
+_Static_assert((int)POLICY_UDP_PORTS_MAX == (int)STEER_PORTS_MAX,
+	       "what a policy may say can be run");
+
 static int launch_sandbox(struct supervisor *supervisor, struct steer_sockets *sockets,
 			  struct error *err)
 {
