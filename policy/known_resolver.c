@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "policy/special.h"
+
 static const struct known_resolver resolvers[] = {
 	{"1.0.0.1", false},
 	{"1.0.0.2", false},
@@ -156,6 +158,19 @@ static const struct known_resolver *find(const char *name)
 		       sizeof(resolvers[0]), compare);
 }
 
+/* A network with NAT64 leads to the IPv4 address that stands in one of IPv6 (RFC 6052). */
+static bool has_inside(const struct host *host)
+{
+	uint8_t bytes[16];
+	struct host inside;
+
+	if (host->kind != HOST_IPV6 || host_address(host, bytes) != sizeof(bytes) ||
+	    special_find(bytes, sizeof(bytes))->embeds != SPECIAL_IPV4_LAST)
+		return false;
+	host_from_address(bytes + 12, 4, &inside);
+	return find(inside.text);
+}
+
 bool known_resolver_has(const struct host *host)
 {
 	const char *parent = host->text;
@@ -163,7 +178,7 @@ bool known_resolver_has(const struct host *host)
 	if (find(host->text))
 		return true;
 	if (host->kind != HOST_NAME)
-		return false;
+		return has_inside(host);
 	while ((parent = strchr(parent, '.'))) {
 		const struct known_resolver *resolver = find(++parent);
 

@@ -6,6 +6,7 @@
 #include "policy/methods.h"
 #include "policy/range.h"
 #include "policy/target.h"
+#include "policy/udp_ports.h"
 
 /* What an earlier target does to a later one whose hosts it takes in. */
 enum effect {
@@ -393,9 +394,24 @@ void lint_rules(struct lint *lint)
 			    "compared with each other");
 }
 
+/* Told where the rules end, as no single one is too many. */
+static void check_port_count(struct lint *lint)
+{
+	size_t count = policy_udp_ports(lint->policy, NULL, 0);
+	const struct policy_rule *last;
+
+	if (count <= POLICY_UDP_PORTS_MAX)
+		return;
+	last = &lint->policy->rules[lint->policy->rule_count - 1];
+	loader_report(lint->loader, last->targets[0].place, NULL,
+		      "the udp:// targets of all rules have %zu ports, more than %d", count,
+		      POLICY_UDP_PORTS_MAX);
+}
+
 /* Told once. */
 void lint_datagrams(struct lint *lint)
 {
+	check_port_count(lint);
 	for (size_t i = 0; lint->policy->proxy && i < lint->policy->rule_count; i++) {
 		const struct policy_rule *rule = &lint->policy->rules[i];
 

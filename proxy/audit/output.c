@@ -4,10 +4,13 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/say.h"
 #include "base/wallclock.h"
 #include "proxy/audit/syslog.h"
@@ -29,9 +32,10 @@ bool output_is_one(const char *spec)
 	       slice_starts_with(s, FD_PREFIX) || slice_starts_with(s, SYSLOG_PREFIX);
 }
 
-static int open_descriptor(struct output *output, struct error *err)
+/* The descriptor that SPEC names, if it can be written to. */
+static int check_descriptor(const char *spec, struct error *err)
 {
-	struct slice number = slice_from(slice_from_text(output->spec), FD_PREFIX.len);
+	struct slice number = slice_from(slice_from_text(spec), FD_PREFIX.len);
 	uint64_t fd;
 	int flags;
 
@@ -39,13 +43,47 @@ static int open_descriptor(struct output *output, struct error *err)
 		return error_set(err, -EINVAL,
 				 "--audit %s: a descriptor from %d on, such as --audit fd:3 "
 				 "3>>FILE; those before it are COMMAND's",
-				 output->spec, FD_MIN);
+				 spec, FD_MIN);
 	flags = fcntl((int)fd, F_GETFL);
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
-		return error_set(err, -EBADF, "--audit %s: it is not open for writing",
-				 output->spec);
+		return error_set(err, -EBADF, "--audit %s: it is not open for writing", spec);
 	fcntl((int)fd, F_SETFD, FD_CLOEXEC);
-	output->fd = (int)fd;
+	return (int)fd;
+}
+
+int output_check(const char *spec, struct error *err)
+{
+	int fd = 0;
+
+	if (slice_starts_with(slice_from_text(spec), FD_PREFIX))
+		fd = check_descriptor(spec, err);
+	return fd < 0 ? fd : 0;
+}
+
+/* Gives FD an open file of its own, if it is a pipe: one that COMMAND writes to as well may be
+ * filled between our look and our write, and to make a shared one non-blocking would be felt by
+ * others. */
+static void make_own(int fd)
+{
+	char path[32];
+	struct stat status;
+	cleanup_close int own = -1;
+
+	if (fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	/* Another user's pipe may not be opened; it does as it is. */
+	if (own >= 0)
+		dup3(own, fd, O_CLOEXEC);
+}
+
+static int open_descriptor(struct output *output, struct error *err)
+{
+	output->fd = check_descriptor(output->spec, err);
+	if (output->fd < 0)
+		return output->fd;
+	make_own(output->fd);
 	return 0;
 }
 
@@ -90,8 +128,8 @@ int outputs_add(struct outputs *outputs, const char *spec, struct error *err)
 	return rc;
 }
 
-/* A descriptor may be shared with others, so it is not made non-blocking; a pipe or a terminal that
- * is ready takes as much as is written atomically. How much was, or a negated errno. */
+/* A descriptor may be shared with others, so it is not made non-blocking; a terminal that is ready
+ * takes as much as is written to a pipe atomically. How much was, or a negated errno. */
 static ssize_t write_some(const struct output *output, struct slice bytes)
 {
 	struct pollfd ready = {output->fd, POLLOUT, 0};
@@ -103,7 +141,10 @@ static ssize_t write_some(const struct output *output, struct slice bytes)
 	if (ready.revents & (POLLERR | POLLNVAL))
 		return -EPIPE;
 	do {
-		written = write(output->fd, bytes.ptr, slice_first(bytes, PIPE_BUF).len);
+		bytes = slice_first(bytes, PIPE_BUF);
+		written = send(output->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (written < 0 && errno == ENOTSOCK)
+			written = write(output->fd, bytes.ptr, bytes.len);
 	} while (written < 0 && errno == EINTR);
 	return written < 0 ? -errno : written;
 }

@@ -43,6 +43,10 @@ struct outputs {
 /* Whether SPEC names an output, and not a file: "-", "fd:N", "syslog" or "syslog:FACILITY". */
 bool output_is_one(const char *spec);
 
+/* Refuses a descriptor that is not open for writing. To be asked before anything is opened: one
+ * that the caller did not open may be the log's own file later, or a socket to a worker. */
+int output_check(const char *spec, struct error *err);
+
 /* Opens the output that SPEC names, and adds it. Refuses "-", which is COMMAND's standard output, a
  * descriptor that cannot be written to, and syslog when no daemon listens, saying which. */
 int outputs_add(struct outputs *outputs, const char *spec, struct error *err);

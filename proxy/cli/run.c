@@ -66,12 +66,18 @@ struct arguments {
 /* A file, or one of the outputs beside it. */
 static int read_audit(const char *value, struct arguments *arguments)
 {
+	struct error err;
+
 	if (!output_is_one(value)) {
 		arguments->audit = value;
 		return 0;
 	}
 	if (arguments->output_count == OUTPUTS_MAX) {
 		say("--audit %s: more than %d outputs", value, OUTPUTS_MAX);
+		return -1;
+	}
+	if (output_check(value, &err) < 0) {
+		say("%s", err.text);
 		return -1;
 	}
 	arguments->outputs[arguments->output_count++] = value;

@@ -305,6 +305,8 @@ static int collect_paths(struct supervisor *supervisor, struct paths *paths)
 	}
 	if (rc == 0)
 		rc = add_place(arena, supervisor->log_place, paths->masked, &paths->masked_count);
+	if (rc == 0)
+		rc = add_place(arena, supervisor->other_place, paths->masked, &paths->masked_count);
 	for (size_t i = 0; i < policy->file_count && rc == 0; i++)
 		rc = add_place(arena, policy->files[i], paths->read_only, &paths->read_only_count);
 	for (size_t i = 0; i < policy->ca_count && rc == 0; i++)
@@ -312,6 +314,9 @@ static int collect_paths(struct supervisor *supervisor, struct paths *paths)
 			       &paths->read_only_count);
 	return rc;
 }
+
+_Static_assert((int)POLICY_UDP_PORTS_MAX == (int)STEER_PORTS_MAX,
+	       "what a policy may say can be run");
 
 static int launch_sandbox(struct supervisor *supervisor, struct steer_sockets *sockets,
 			  struct error *err)
@@ -405,12 +410,28 @@ static int add_outputs(struct supervisor *supervisor, struct error *err)
 	return rc;
 }
 
+/* Other runs write to the default log, whatever this one does. Where there is none, nothing is. */
+static void find_default_log(struct supervisor *supervisor)
+{
+	char path[sizeof(supervisor->other_place)];
+	struct error ignored;
+	cleanup_free char *real = journal_name_default_path(path, sizeof(path), &ignored) == 0
+					  ? realpath(path, NULL)
+					  : NULL;
+
+	if (!real || log_place_to_hide(real, false, true, supervisor->other_place,
+				       sizeof(supervisor->other_place), &ignored) < 0)
+		supervisor->other_place[0] = '\0';
+}
+
 static int open_log(struct supervisor *supervisor, struct error *err)
 {
 	const struct run_setup *setup = supervisor->setup;
 	const char *path = setup->audit_path;
 	int rc;
 
+	if (path)
+		find_default_log(supervisor);
 	if (path)
 		rc = snprintf(supervisor->audit_path, sizeof(supervisor->audit_path), "%s", path) <
 				     (int)sizeof(supervisor->audit_path)

@@ -18,7 +18,8 @@ struct supervisor {
 	const struct run_setup *setup;
 	char id[AUDIT_ID_BYTES + 1];
 	char audit_path[4096];
-	char log_place[4096]; /* what of it is hidden from the sandbox */
+	char log_place[4096];	/* what of it is hidden from the sandbox */
+	char other_place[4096]; /* the same of the default log, which is another one; "": none */
 	struct pump pump;
 	struct secret_handover *secrets;
 	struct environment environment;

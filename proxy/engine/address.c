@@ -2,10 +2,12 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "policy/special.h"
 
@@ -103,34 +105,48 @@ int address_check(const struct address *address, const struct policy *policy, co
 	return ERROR_DENIED;
 }
 
-/* What is sent to an address of the host's own would come from that address. */
-static bool is_of_host(const struct address *address)
+/* Whether the error says something of the way to an address, and not of what we are short of. */
+static bool is_of_way(int error)
+{
+	return error == EAFNOSUPPORT || error == ENETUNREACH || error == EHOSTUNREACH ||
+	       error == EADDRNOTAVAIL || error == EACCES || error == EPERM || error == EINVAL;
+}
+
+/* Why ADDRESS is, or may be, one of the host's own: what is sent to such a one would come from it.
+ * NULL when it is not. */
+static const char *find_host_own(const struct address *address)
 {
 	struct sockaddr_storage peer, own = {0};
 	socklen_t size = address_to_sockaddr(address, 9, &peer), own_size = sizeof(own);
+	cleanup_close int fd = socket(peer.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct address source;
 	uint16_t port;
-	int fd = socket(peer.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool found = fd >= 0 && connect(fd, (struct sockaddr *)&peer, size) == 0 &&
-		     getsockname(fd, (struct sockaddr *)&own, &own_size) == 0;
 
-	if (fd >= 0)
-		close(fd);
-	if (!found)
-		return false;
+	/* Whoever is inside can use all descriptors up, and give one back behind this. */
+	if (fd < 0 || connect(fd, (struct sockaddr *)&peer, size) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&own, &own_size) < 0)
+		return is_of_way(errno) ? NULL
+					: "whether it is this host itself cannot be told, for want "
+					  "of descriptors or memory";
 	source = address_from_sockaddr((struct sockaddr *)&own, &port);
-	return source.length == address->length &&
-	       memcmp(source.bytes, address->bytes, source.length) == 0;
+	if (source.length != address->length ||
+	    memcmp(source.bytes, address->bytes, source.length) != 0)
+		return NULL;
+	return "an address of this host itself (network: resolve can name it)";
 }
 
 int address_check_resolved(const struct address *address, const struct policy *policy,
 			   const char **why)
 {
 	int rc = address_check(address, policy, why);
+	const char *own;
 
-	if (rc < 0 || is_listed(address->bytes, address->length, policy) || !is_of_host(address))
+	if (rc < 0 || is_listed(address->bytes, address->length, policy))
 		return rc;
-	*why = "an address of this host itself (network: resolve can name it)";
+	own = find_host_own(address);
+	if (!own)
+		return 0;
+	*why = own;
 	return ERROR_DENIED;
 }
 

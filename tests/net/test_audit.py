@@ -414,6 +414,16 @@ except OSError as error:
         self.assertEqual([p.name for p in state.iterdir()], ["audit.jsonl"])
         self.assertEqual(self.box.cli("audit", "verify").returncode, 0)
 
+    def test_it_is_hidden_from_a_program_whose_own_log_is_another_one(self):
+        state = self.box.home / ".local" / "state" / "sallyport"
+        self.assertEqual(self.box.cli("run", "-p", self.box.policy_path, "--", "true").returncode, 0)
+        for options in ((), ("--audit", state / "other.jsonl"), ("--audit", state / "audit.jsonl")):
+            result = self.box.sh(f"cat {state}/*; echo x >>{state}/audit.jsonl", options=options)
+            self.assertEqual(result.stdout, "")
+            self.assertNotEqual(result.returncode, 0)
+            found = self.box.cli("audit", "verify")
+            self.assertEqual(found.returncode, 0, found.stdout)
+
 
 class Outputs(unittest.TestCase):
     """Where the log goes beside its file."""
@@ -518,7 +528,9 @@ class Outputs(unittest.TestCase):
     def test_what_cannot_be_an_output_is_refused_at_the_start(self):
         self.own_dev()
         for output, why in (("-", "standard output is COMMAND's"), ("syslog", "no daemon listens at /dev/log"), ("syslog:nobody", "no facility is called so"),
-                            ("fd:2", "a descriptor from 3 on"), ("fd:77", "it is not open for writing")):
+                            ("fd:2", "a descriptor from 3 on"), ("fd:77", "it is not open for writing"),
+                            # Those that Sallyport itself will have open, such as the log's file.
+                            *((f"fd:{n}", "it is not open for writing") for n in range(3, 12))):
             result = self.box.sh("touch ran", options=("--audit", output))
             self.assertEqual(result.returncode, 125, output)
             self.assertIn(why, result.stderr)

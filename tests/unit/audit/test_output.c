@@ -62,6 +62,29 @@ static void assert_received(const char *path)
 	free(bytes);
 }
 
+/* The supervisor would stand still, if COMMAND filled the pipe between the look and the write. */
+static void a_pipe_that_others_write_to_is_never_waited_for_and_theirs_is_left_as_it_is(
+	void **state)
+{
+	const char *path = files_path("shared");
+	struct error err;
+	int others;
+	char spec[16];
+
+	(void)state;
+	assert_int_equal(pipe(pipe_ends), 0);
+	others = dup(pipe_ends[1]);
+	snprintf(spec, sizeof(spec), "fd:%d", pipe_ends[1]);
+	assert_int_equal(journal_open(&journal, path, &err), 0);
+	assert_int_equal(journal_add_output(&journal, spec, true, &err), 0);
+	assert_true(fcntl(pipe_ends[1], F_GETFL) & O_NONBLOCK);
+	assert_int_equal(fcntl(pipe_ends[1], F_GETFD), FD_CLOEXEC);
+	assert_false(fcntl(others, F_GETFL) & O_NONBLOCK);
+	journal_close(&journal);
+	close(others);
+	close(pipe_ends[0]);
+}
+
 static void a_descriptor_gets_the_lines_as_they_are(void **state)
 {
 	const char *path = files_path("lines");
@@ -337,6 +360,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_descriptor_gets_the_lines_as_they_are),
+		cmocka_unit_test(
+			a_pipe_that_others_write_to_is_never_waited_for_and_theirs_is_left_as_it_is),
 		cmocka_unit_test(what_is_not_taken_is_kept_and_blocks_at_last),
 		cmocka_unit_test(with_continue_records_are_left_out_there_and_not_in_the_file),
 		cmocka_unit_test(a_reader_that_leaves_is_told),

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/error.h"
 #include "proxy/dns/names.h"
@@ -356,6 +357,28 @@ static void an_ipv4_address_is_written_as_the_library_writes_it(void **state)
 	}
 }
 
+/* Whoever is inside can take all descriptors, and give one back between the check and the dialling.
+ */
+static void what_cannot_be_told_from_the_hosts_own_addresses_for_want_of_descriptors_is_refused(
+	void **state)
+{
+	const struct policy policy = {0};
+	struct address address = parse("93.184.216.34");
+	struct rlimit before, none;
+	const char *why = NULL;
+	int rc;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(address_check_resolved(&address, &policy, &why), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	rc = address_check_resolved(&address, &policy, &why);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(rc, ERROR_DENIED);
+	assert_non_null(strstr(why, "cannot be told"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +393,8 @@ int main(void)
 		cmocka_unit_test(socket_addresses_go_there_and_back),
 		cmocka_unit_test(other_families_have_no_address),
 		cmocka_unit_test(an_ipv4_address_is_written_as_the_library_writes_it),
+		cmocka_unit_test(
+			what_cannot_be_told_from_the_hosts_own_addresses_for_want_of_descriptors_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

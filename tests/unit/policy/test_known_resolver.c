@@ -44,6 +44,8 @@ static void names_below_are_known_where_they_are_customers(void **state)
 		{"8.8.8.9", false},
 		{"[2001:4860:4860:0::8888]", true},
 		{"[2001:4860:4860::8889]", false},
+		{"[64:ff9b::808:808]", true}, /* 8.8.8.8 by NAT64 */
+		{"[64:ff9b::808:809]", false},
 		{"api.openai.com", false},
 	};
 
