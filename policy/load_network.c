@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "policy/load_address.h"
 #include "policy/load_proxy.h"
 #include "policy/range.h"
 #include "policy/schema.h"
@@ -138,9 +139,6 @@ static void load_private(struct loader *loader, const struct yaml_node *list)
 
 static bool read_address(struct loader *loader, const struct yaml_node *node, struct host *address)
 {
-	const char *what;
-	enum special_standing standing;
-
 	if (!is_text(loader, node, "an address"))
 		return false;
 	if (range_parse_address(node->text, address) < 0) {
@@ -148,13 +146,7 @@ static bool read_address(struct loader *loader, const struct yaml_node *node, st
 			      "this is not an address");
 		return false;
 	}
-	standing = range_of_address(address, &what);
-	if (standing >= SPECIAL_NEVER)
-		loader_report(loader, node->place, NULL, "this address (%s) can never be reached",
-			      what);
-	else if (standing == SPECIAL_LISTED && !range_is_listed(loader->policy, address))
-		loader_report(loader, node->place, "list its range under \"private\"",
-			      "this address is %s, and no range under \"private\" has it", what);
+	load_check_address(loader, node->place, address);
 	return true;
 }
 

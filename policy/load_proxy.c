@@ -1,32 +1,14 @@
 #include "policy/load_proxy.h"
 
 #include "base/error.h"
+#include "policy/load_address.h"
 #include "policy/load_secrets.h"
 #include "policy/load_target.h"
-#include "policy/range.h"
 #include "policy/variable.h"
 
 enum { EXCEPTIONS_MAX = 256 };
 
 #define AS_IN "as in proxy.corp.example:3128"
-
-/* An address in the policy's own words is judged now; a name when it is resolved. */
-static void check_address(struct loader *loader, const struct yaml_node *node,
-			  const struct host *host)
-{
-	const char *what;
-	enum special_standing standing;
-
-	if (host->kind == HOST_NAME)
-		return;
-	standing = range_of_address(host, &what);
-	if (standing >= SPECIAL_NEVER)
-		loader_report(loader, node->place, NULL, "this address (%s) can never be reached",
-			      what);
-	else if (standing == SPECIAL_LISTED && !range_is_listed(loader->policy, host))
-		loader_report(loader, node->place, "list its range under \"private\"",
-			      "this address is %s, and no range under \"private\" has it", what);
-}
 
 static void read_place(struct loader *loader, const struct yaml_node *node,
 		       struct policy_proxy *proxy)
@@ -49,8 +31,8 @@ static void read_place(struct loader *loader, const struct yaml_node *node,
 	else if (host_parse_authority(text, 0, &proxy->host, &proxy->port) < 0 || proxy->port == 0)
 		loader_report(loader, node->place, AS_IN,
 			      "a proxy is given by its host and its port");
-	else
-		check_address(loader, node, &proxy->host);
+	else if (proxy->host.kind != HOST_NAME) /* A name is judged when it is resolved. */
+		load_check_address(loader, node->place, &proxy->host);
 }
 
 static void read_at(struct loader *loader, const struct yaml_node *key, void *into)

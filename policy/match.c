@@ -256,7 +256,7 @@ bool policy_secret_names_host(const struct policy_secret *secret, const struct h
 
 		if (at->port != port)
 			continue;
-		if (at->wildcard ? host_is_below(host, &at->host) : host_equal(host, &at->host))
+		if (target_has_host(at, host))
 			return true;
 	}
 	return false;

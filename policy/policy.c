@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "policy/target.h"
+
 static const struct {
 	const char *name;
 	uint16_t port;
@@ -25,10 +27,7 @@ uint16_t policy_scheme_port(enum policy_scheme scheme)
 static bool is_excepted(const struct policy_proxy *proxy, const struct host *host)
 {
 	for (size_t i = 0; i < proxy->except_count; i++) {
-		const struct policy_target *target = &proxy->except[i];
-
-		if (target->wildcard ? host_is_below(host, &target->host)
-				     : host_equal(host, &target->host))
+		if (target_has_host(&proxy->except[i], host))
 			return true;
 	}
 	return false;

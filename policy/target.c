@@ -349,6 +349,12 @@ int target_parse(struct slice text, enum target_role role, struct policy_target 
 	return parse_place(p, rest);
 }
 
+bool target_has_host(const struct policy_target *target, const struct host *host)
+{
+	return target->wildcard ? host_is_below(host, &target->host)
+				: host_equal(host, &target->host);
+}
+
 bool target_has_port(const struct policy_target *target, enum policy_scheme scheme, uint16_t port)
 {
 	return (target->any_scheme || target->scheme == scheme) &&

@@ -66,6 +66,9 @@ enum target_width target_width(const struct policy_target *target);
  * path leaves the choice open: "s3.amazonaws.com". */
 bool target_is_shared_storage(const struct policy_target *target);
 
+/* Whether HOST is the target's, or below its wildcard. Of "*" and of ranges it does not speak. */
+bool target_has_host(const struct policy_target *target, const struct host *host);
+
 /* Whether SCHEME and PORT are among the target's. */
 bool target_has_port(const struct policy_target *target, enum policy_scheme scheme, uint16_t port);
 
