@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -147,6 +148,26 @@ int address_check_resolved(const struct address *address, const struct policy *p
 	if (!own)
 		return 0;
 	*why = own;
+	return ERROR_DENIED;
+}
+
+void address_explain_denial(const struct address *address, const char *class, char *why,
+			    size_t size)
+{
+	char text[ADDRESS_TEXT_BYTES];
+
+	address_format(address, text);
+	snprintf(why, size, "%s may not be dialled: %s", text, class);
+}
+
+int address_check_flow(const struct address *address, const struct policy *policy, bool by_range,
+		       char *why, size_t size)
+{
+	const char *class;
+
+	if (!by_range || address_check_resolved(address, policy, &class) == 0)
+		return 0;
+	address_explain_denial(address, class, why, size);
 	return ERROR_DENIED;
 }
 

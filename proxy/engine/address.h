@@ -34,6 +34,16 @@ int address_check(const struct address *address, const struct policy *policy, co
 int address_check_resolved(const struct address *address, const struct policy *policy,
 			   const char **why);
 
+/* The same for a flow that the policy allows BY_RANGE or by the address itself. It has no word on
+ * each address of a range: one of the host's own is not meant by it. WHY gets the reason of a
+ * denial. */
+int address_check_flow(const struct address *address, const struct policy *policy, bool by_range,
+		       char *why, size_t size);
+
+/* "10.0.0.5 may not be dialled: CLASS". */
+void address_explain_denial(const struct address *address, const char *class, char *why,
+			    size_t size);
+
 void address_format(const struct address *address, char text[ADDRESS_TEXT_BYTES]);
 
 /* Fills a socket address; returns its length. */

@@ -1,7 +1,5 @@
 #include "proxy/engine/choice.h"
 
-#include <stdio.h>
-
 void choice_add(struct choice *choice, const struct address *address)
 {
 	struct choice_list *list = address->length == 4 ? &choice->ipv4 : &choice->ipv6;
@@ -19,7 +17,6 @@ static void filter(struct choice_list *list, const struct policy *policy, bool i
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
-		char text[ADDRESS_TEXT_BYTES];
 		const char *class;
 
 		if (check(&list->addresses[i], policy, &class) == 0) {
@@ -28,8 +25,7 @@ static void filter(struct choice_list *list, const struct policy *policy, bool i
 		}
 		if (why[0] != '\0')
 			continue;
-		address_format(&list->addresses[i], text);
-		snprintf(why, CHOICE_WHY_BYTES, "%s may not be dialled: %s", text, class);
+		address_explain_denial(&list->addresses[i], class, why, CHOICE_WHY_BYTES);
 	}
 	list->count = kept;
 }

@@ -124,20 +124,6 @@ void client_pass(struct client *client, enum audit_kind kind, struct slice recei
 	client_close(client, false);
 }
 
-/* Of a range the policy has no word on each address: one of the host's own is not meant by it. */
-static bool may_dial(struct client *client, char *reason, size_t size)
-{
-	char text[ADDRESS_TEXT_BYTES];
-	const char *why;
-
-	if (!client->facts.refusal.by_range ||
-	    address_check_resolved(&client->destination, client->sandbox->policy, &why) == 0)
-		return true;
-	address_format(&client->destination, text);
-	snprintf(reason, size, "%s may not be dialled: %s", text, why);
-	return false;
-}
-
 bool client_relay(struct client *client)
 {
 	struct sandbox *sandbox = client->sandbox;
@@ -155,7 +141,8 @@ bool client_relay(struct client *client)
 	facts->has_host = true;
 	if (sandbox->killed)
 		client_refuse(client, AUDIT_TCP, "the sandbox has ended");
-	else if (!may_dial(client, reason, sizeof(reason)))
+	else if (address_check_flow(&client->destination, sandbox->policy, verdict->by_range,
+				    reason, sizeof(reason)) < 0)
 		client_refuse(client, AUDIT_TCP, reason);
 	else
 		client_pass(client, AUDIT_TCP, SLICE_EMPTY);

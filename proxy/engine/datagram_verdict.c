@@ -1,7 +1,5 @@
 #include "proxy/engine/datagram_verdict.h"
 
-#include <stdio.h>
-
 #include "proxy/engine/sandbox.h"
 
 static bool find_host(const struct sandbox *sandbox, const struct address *remote,
@@ -26,22 +24,6 @@ static void deny(struct datagram_verdict *verdict, const char *reason)
 	verdict->policy.reason = reason;
 }
 
-/* Of a range the policy has no word on each address: one of the host's own is not meant by it. */
-static bool is_own_by_range(const struct policy *policy, const struct address *remote,
-			    struct datagram_verdict *verdict)
-{
-	char text[ADDRESS_TEXT_BYTES];
-	const char *why;
-
-	if (!verdict->policy.by_range || address_check_resolved(remote, policy, &why) == 0)
-		return false;
-	address_format(remote, text);
-	snprintf(verdict->policy.text, sizeof(verdict->policy.text), "%s may not be dialled: %s",
-		 text, why);
-	deny(verdict, verdict->policy.text);
-	return true;
-}
-
 void datagram_judge(const struct sandbox *sandbox, const struct address *remote, uint16_t port,
 		    struct datagram_verdict *verdict)
 {
@@ -60,8 +42,12 @@ void datagram_judge(const struct sandbox *sandbox, const struct address *remote,
 	}
 	verdict->allow = policy_decide_flow(policy, POLICY_UDP, &verdict->host, port,
 					    &verdict->policy);
-	if (verdict->allow && is_own_by_range(policy, remote, verdict))
+	if (verdict->allow &&
+	    address_check_flow(remote, policy, verdict->policy.by_range, verdict->policy.text,
+			       sizeof(verdict->policy.text)) < 0) {
 		verdict->allow = false;
-	else if (!verdict->allow && policy->mode == POLICY_OBSERVE)
+		deny(verdict, verdict->policy.text);
+	} else if (!verdict->allow && policy->mode == POLICY_OBSERVE) {
 		verdict->allow = verdict->would_deny = true;
+	}
 }

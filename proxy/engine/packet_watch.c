@@ -8,6 +8,7 @@
 #include "base/wallclock.h"
 #include "proxy/engine/datagram_verdict.h"
 #include "proxy/engine/packet_name.h"
+#include "proxy/engine/record_rate.h"
 #include "proxy/engine/sandbox.h"
 #include "proxy/tls/quic.h"
 
@@ -16,9 +17,7 @@ struct packet_watch {
 	struct ev_io io;
 	struct ev_timer rest; /* tells of what was suppressed when no packet comes after it */
 	int fd;
-	double allowance; /* records that may be written now */
-	ev_tstamp counted_at;
-	uint64_t suppressed;
+	struct record_rate rate;
 	struct steer_log_state log;
 	uint64_t lost_told; /* of log.lost */
 	/* Of the last connection attempt by QUIC, whose ClientHello may go on in the next packet;
@@ -51,44 +50,28 @@ static void describe_protocol(uint8_t protocol, char text[16])
 	}
 }
 
-static bool may_record(struct packet_watch *watch)
-{
-	ev_tstamp now = ev_now(watch->sandbox->engine->loop);
-
-	watch->allowance += (now - watch->counted_at) * PACKET_RECORDS_A_SECOND;
-	watch->counted_at = now;
-	if (watch->allowance > PACKET_RECORDS_BURST)
-		watch->allowance = PACKET_RECORDS_BURST;
-	if (watch->allowance < 1)
-		return false;
-	return true;
-}
-
 /* Packets without a record of their own: over the rate, or lost by the kernel for want of room. */
 static uint64_t untold(const struct packet_watch *watch)
 {
-	return watch->suppressed + watch->log.lost - watch->lost_told;
+	return watch->rate.suppressed + watch->log.lost - watch->lost_told;
 }
 
 static void record_suppressed(struct packet_watch *watch, struct audit_record *record)
 {
 	record->packet.suppressed = untold(watch);
-	watch->suppressed = 0;
+	watch->rate.suppressed = 0;
 	watch->lost_told = watch->log.lost;
 }
 
 /* By the rules, as far as there are rules for it: a datagram may be refused by one. */
 static void describe_refusal(const struct packet_watch *watch, const struct steer_packet *packet,
-			     const struct packet_name *name, struct datagram_verdict *verdict,
-			     struct audit_record *record)
+			     const struct address *to, const struct packet_name *name,
+			     struct datagram_verdict *verdict, struct audit_record *record)
 {
-	struct address to = {.length = packet->family == 4 ? 4 : 16};
-
 	record->reason = name->reason;
 	if (packet->protocol != IPPROTO_UDP)
 		return;
-	memcpy(to.bytes, packet->destination, to.length);
-	datagram_judge(watch->sandbox, &to, packet->destination_port, verdict);
+	datagram_judge(watch->sandbox, to, packet->destination_port, verdict);
 	if (verdict->allow)
 		return;
 	/* What it is tells more than that no rule allows it. */
@@ -138,11 +121,10 @@ static void describe_quic(const struct quic_initial *quic, struct audit_record *
 		record->host = record->tls.sni;
 }
 
-static void describe_destination(const struct packet_watch *watch,
-				 const struct steer_packet *packet, uint8_t length,
+static void describe_destination(const struct packet_watch *watch, const struct address *to,
 				 struct audit_record *record)
 {
-	const struct host *name = names_find(watch->sandbox->names, packet->destination, length);
+	const struct host *name = names_find(watch->sandbox->names, to->bytes, to->length);
 
 	if (name)
 		record->host = host_slice(name);
@@ -160,11 +142,12 @@ static void record_packet(void *context, const struct steer_packet *packet)
 	struct datagram_verdict verdict;
 	struct audit_record record;
 
-	if (!may_record(watch) || !sandbox_reserve_record(sandbox)) {
-		watch->suppressed++;
+	if (!record_rate_take(&watch->rate, ev_now(sandbox->engine->loop)))
+		return;
+	if (!sandbox_reserve_record(sandbox)) {
+		record_rate_put_back(&watch->rate);
 		return;
 	}
-	watch->allowance--;
 	memcpy(from.bytes, packet->source, length);
 	memcpy(to.bytes, packet->destination, length);
 	address_format(&from, source);
@@ -172,7 +155,7 @@ static void record_packet(void *context, const struct steer_packet *packet)
 	describe_protocol(packet->protocol, protocol);
 	audit_record_init(&record, AUDIT_PACKET, sandbox->id);
 	record.time_us = wallclock_now_us();
-	describe_refusal(watch, packet, name, &verdict, &record);
+	describe_refusal(watch, packet, &to, name, &verdict, &record);
 	record.has_packet = true;
 	record.packet.protocol = protocol;
 	record.packet.source = slice_from_text(source);
@@ -180,7 +163,7 @@ static void record_packet(void *context, const struct steer_packet *packet)
 	record.packet.source_port = packet->source_port;
 	record.packet.destination_port = packet->destination_port;
 	record.packet.service = name->service;
-	describe_destination(watch, packet, length, &record);
+	describe_destination(watch, &to, &record);
 	if (read_quic(watch, packet, name->service))
 		describe_quic(watch->quic, &record, why);
 	if (record.host.ptr)
@@ -234,8 +217,7 @@ int packet_watch_create(struct sandbox *sandbox, int log_fd, struct packet_watch
 	}
 	made->sandbox = sandbox;
 	made->fd = log_fd;
-	made->allowance = PACKET_RECORDS_BURST;
-	made->counted_at = ev_now(sandbox->engine->loop);
+	record_rate_init(&made->rate, ev_now(sandbox->engine->loop));
 	ev_io_init(&made->io, on_packets, log_fd, EV_READ);
 	ev_timer_init(&made->rest, rest_is_due, 0., 0.);
 	ev_io_start(sandbox->engine->loop, &made->io);

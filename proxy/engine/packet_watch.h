@@ -12,11 +12,6 @@
 struct sandbox;
 struct packet_watch;
 
-enum {
-	PACKET_RECORDS_A_SECOND = 50,
-	PACKET_RECORDS_BURST = 200,
-};
-
 /* Takes over LOG_FD (steer.h). */
 int packet_watch_create(struct sandbox *sandbox, int log_fd, struct packet_watch **watch,
 			struct error *err);

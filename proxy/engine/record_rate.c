@@ -23,3 +23,9 @@ bool record_rate_take(struct record_rate *rate, ev_tstamp now)
 	rate->allowance--;
 	return true;
 }
+
+void record_rate_put_back(struct record_rate *rate)
+{
+	rate->allowance++;
+	rate->suppressed++;
+}

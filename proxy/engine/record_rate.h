@@ -18,4 +18,7 @@ void record_rate_init(struct record_rate *rate, ev_tstamp now);
 /* Whether a record may be written. If it may not, it is counted. */
 bool record_rate_take(struct record_rate *rate, ev_tstamp now);
 
+/* The record that was to be written cannot be: it is counted, and another may be. */
+void record_rate_put_back(struct record_rate *rate);
+
 #endif

@@ -48,7 +48,7 @@ static void record_refusal(struct udp_relay *relay, const struct datagram_flow *
 	if (!record_rate_take(&relay->rate, ev_now(sandbox->engine->loop)))
 		return;
 	if (!sandbox_reserve_record(sandbox)) {
-		relay->rate.suppressed++;
+		record_rate_put_back(&relay->rate);
 		return;
 	}
 	audit_record_init(&record, AUDIT_UDP, sandbox->id);
