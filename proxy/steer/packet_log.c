@@ -192,12 +192,6 @@ static void count_lost(uint32_t sequence, struct steer_log_state *state)
 	state->next_sequence = sequence + 1;
 }
 
-static bool is_packet(const struct nlmsghdr *header)
-{
-	return header->nlmsg_type == ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET) &&
-	       mnl_nlmsg_get_payload_len(header) >= sizeof(struct nfgenmsg);
-}
-
 int packet_log_parse(struct slice datagram, packet_log_visit *visit, void *context,
 		     struct steer_log_state *state)
 {
@@ -208,8 +202,9 @@ int packet_log_parse(struct slice datagram, packet_log_visit *visit, void *conte
 		struct attributes attributes = {.payload = SLICE_EMPTY};
 		struct steer_packet packet;
 
-		if (!is_packet(header) || mnl_attr_parse(header, sizeof(struct nfgenmsg),
-							 take_attribute, &attributes) < 0)
+		if (!netlink_is_netfilter(header, NFNL_SUBSYS_ULOG, NFULNL_MSG_PACKET) ||
+		    mnl_attr_parse(header, sizeof(struct nfgenmsg), take_attribute, &attributes) <
+			    0)
 			continue;
 		if (attributes.has_sequence)
 			count_lost(attributes.sequence, state);

@@ -22,29 +22,16 @@ enum {
 	PACKETS_MAX = 1024, /* more than there is room for, as what this drops is not numbered */
 };
 
-static struct nlmsghdr *start_request(void *bytes, uint16_t type, uint16_t number)
-{
-	struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
-	struct nfgenmsg *message;
-
-	header->nlmsg_type = (uint16_t)((NFNL_SUBSYS_QUEUE << 8) | type);
-	header->nlmsg_flags = NLM_F_REQUEST;
-	message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
-	message->version = NFNETLINK_V0;
-	message->res_id = htons(number);
-	return header;
-}
-
 static const struct nlmsghdr *build_binding(char *bytes, uint16_t number)
 {
-	struct nlmsghdr *header = start_request(bytes, NFQNL_MSG_CONFIG, number);
+	struct nlmsghdr *header = netlink_start_netfilter(bytes, NFNL_SUBSYS_QUEUE,
+							  NFQNL_MSG_CONFIG, NLM_F_ACK, number);
 	const struct nfqnl_msg_config_cmd command = {.command = NFQNL_CFG_CMD_BIND};
 	const struct nfqnl_msg_config_params parameters = {
 		.copy_range = htonl(COPIED_BYTES),
 		.copy_mode = NFQNL_COPY_PACKET,
 	};
 
-	header->nlmsg_flags |= NLM_F_ACK;
 	mnl_attr_put(header, NFQA_CFG_CMD, sizeof(command), &command);
 	mnl_attr_put(header, NFQA_CFG_PARAMS, sizeof(parameters), &parameters);
 	mnl_attr_put_u32(header, NFQA_CFG_QUEUE_MAXLEN, htonl(PACKETS_MAX));
@@ -99,12 +86,6 @@ static int take_attribute(const struct nlattr *attribute, void *data)
 	return MNL_CB_OK;
 }
 
-static bool is_packet(const struct nlmsghdr *header)
-{
-	return header->nlmsg_type == ((NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_PACKET) &&
-	       mnl_nlmsg_get_payload_len(header) >= sizeof(struct nfgenmsg);
-}
-
 size_t packet_queue_parse(struct slice datagram, struct steer_queued *queued, size_t max)
 {
 	const struct nlmsghdr *header = (const void *)datagram.ptr;
@@ -115,8 +96,9 @@ size_t packet_queue_parse(struct slice datagram, struct steer_queued *queued, si
 	     header = mnl_nlmsg_next(header, &left)) {
 		struct attributes attributes = {.payload = SLICE_EMPTY};
 
-		if (!is_packet(header) || mnl_attr_parse(header, sizeof(struct nfgenmsg),
-							 take_attribute, &attributes) < 0)
+		if (!netlink_is_netfilter(header, NFNL_SUBSYS_QUEUE, NFQNL_MSG_PACKET) ||
+		    mnl_attr_parse(header, sizeof(struct nfgenmsg), take_attribute, &attributes) <
+			    0)
 			continue;
 		if (!attributes.has_id)
 			continue;
@@ -168,7 +150,8 @@ int steer_read_queue(int queue_fd, struct steer_queued *queued, size_t max,
 
 static size_t put_verdict(char *bytes, const struct steer_verdict *verdict)
 {
-	struct nlmsghdr *header = start_request(bytes, NFQNL_MSG_VERDICT, STEER_QUEUE);
+	struct nlmsghdr *header = netlink_start_netfilter(bytes, NFNL_SUBSYS_QUEUE,
+							  NFQNL_MSG_VERDICT, 0, STEER_QUEUE);
 	bool allowed = verdict->mark == STEER_MARK_ALLOWED;
 	const struct nfqnl_msg_verdict_hdr value = {
 		.verdict = htonl(NF_REPEAT),

@@ -145,23 +145,11 @@ static void put_log_command(struct nlmsghdr *header, uint8_t command)
 	mnl_attr_put(header, NFULA_CFG_CMD, sizeof(value), &value);
 }
 
-static struct nlmsghdr *start_log_request(char *bytes, uint16_t group)
-{
-	struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
-	struct nfgenmsg *message;
-
-	header->nlmsg_type = (NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_CONFIG;
-	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
-	message->version = NFNETLINK_V0;
-	message->res_id = htons(group);
-	return header;
-}
-
 /* One request: bind, then what is to be told of each packet. */
 static void build_log_request(char *bytes, uint16_t group)
 {
-	struct nlmsghdr *header = start_log_request(bytes, group);
+	struct nlmsghdr *header = netlink_start_netfilter(bytes, NFNL_SUBSYS_ULOG,
+							  NFULNL_MSG_CONFIG, NLM_F_ACK, group);
 	struct nfulnl_msg_config_mode mode = {
 		.copy_range = htonl(STEER_LOGGED_BYTES),
 		.copy_mode = NFULNL_COPY_PACKET,
